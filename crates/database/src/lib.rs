@@ -1,0 +1,1 @@
+//! The shell around the engine: open, recover, group commit, background work.

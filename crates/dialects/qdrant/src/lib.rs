@@ -1,0 +1,1 @@
+//! The Qdrant REST dialect: wire structs, decoding, encoding, the error mapping.

@@ -1,0 +1,1 @@
+//! Catalog, collections, segments, planning and executing searches. Synchronous, no I/O.

@@ -1,0 +1,1 @@
+//! Filter evaluation, payload columns and cardinality estimates.

@@ -1,0 +1,1 @@
+//! HTTP without a server: dialects, route tables, authentication, limits, CORS.

@@ -1,0 +1,1 @@
+//! The portable core as a wasm guest, for parity tests.

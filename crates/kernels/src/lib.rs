@@ -1,0 +1,1 @@
+//! Distances on slices: portable SIMD, run-time dispatched twins, scalar references.

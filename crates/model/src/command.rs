@@ -1,0 +1,177 @@
+//! Everything that changes state.
+
+use alloc::vec::Vec;
+
+use crate::VectorName;
+use crate::schema::{ConfigChange, FieldIndex, Schema};
+use crate::vector::NamedVectors;
+use crate::{CollectionName, CollectionRef, DatabaseName, FieldPath, Filter, Object, PointId};
+
+/// A change of the catalog or of one collection.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// Creates a collection. `AlreadyExists` when a collection or alias has the name.
+    CreateCollection {
+        /// Where.
+        collection: CollectionRef,
+        /// Its schema.
+        schema: Schema,
+    },
+    /// Drops a collection and the aliases that point to it. Replies `Outcome::Existed`.
+    DropCollection {
+        /// Which; aliases do not resolve here.
+        collection: CollectionRef,
+    },
+    /// Applies alias changes in order, all or none.
+    ChangeAliases {
+        /// In which database.
+        database: DatabaseName,
+        /// In order.
+        changes: Vec<AliasChange>,
+    },
+    /// Applies operations to one collection in order, all or none.
+    Write {
+        /// Collection or alias.
+        collection: CollectionRef,
+        /// In order; each sees the effects of those before it.
+        operations: Vec<WriteOp>,
+        /// What must be true before the reply.
+        visibility: Visibility,
+    },
+}
+
+/// What must be true of a write before it is acknowledged. It is durable either way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Visibility {
+    /// Durable; queries may not see it yet.
+    Durable,
+    /// Durable, and every later query sees it.
+    Applied,
+}
+
+/// One change of the aliases of a database.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AliasChange {
+    /// Points `alias` at `collection`, replacing where it pointed before.
+    Create {
+        /// The alias; `AlreadyExists` when a collection has that name.
+        alias: CollectionName,
+        /// An existing collection, not an alias.
+        collection: CollectionName,
+    },
+    /// Removes the alias if it exists.
+    Delete {
+        /// The alias.
+        alias: CollectionName,
+    },
+    /// Renames an existing alias.
+    Rename {
+        /// `NotFound` when absent.
+        from: CollectionName,
+        /// The new name.
+        to: CollectionName,
+    },
+}
+
+/// One operation on the points or settings of a collection.
+///
+/// Operations that name points by id fail with `NotFound` and change nothing when one is missing,
+/// except `Delete`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum WriteOp {
+    /// Writes whole points; a repeated id in `points`: the last wins.
+    Upsert {
+        /// The points.
+        points: Vec<Point>,
+        /// Which of them are written.
+        mode: UpsertMode,
+        /// Existing points are replaced only when they satisfy it; new ones are inserted anyway.
+        condition: Option<Filter>,
+    },
+    /// Deletes points; missing ids are ignored.
+    Delete {
+        /// Which.
+        target: Target,
+    },
+    /// Merges `payload` into the points' payloads, top-level fields at `at` (or the root); a null
+    /// value removes its field.
+    SetPayload {
+        /// Which points.
+        target: Target,
+        /// The fields.
+        payload: Object,
+        /// Where to merge; missing objects on the way are created.
+        at: Option<FieldPath>,
+    },
+    /// Replaces the points' payloads.
+    OverwritePayload {
+        /// Which points.
+        target: Target,
+        /// The new payload.
+        payload: Object,
+    },
+    /// Removes the values at the paths.
+    DeletePayload {
+        /// Which points.
+        target: Target,
+        /// What to remove.
+        paths: Vec<FieldPath>,
+    },
+    /// Removes the whole payload.
+    ClearPayload {
+        /// Which points.
+        target: Target,
+    },
+    /// Replaces the given vectors of existing points and leaves their others alone.
+    UpdateVectors {
+        /// Ids and their new vectors.
+        points: Vec<(PointId, NamedVectors)>,
+        /// Only points that satisfy it are changed.
+        condition: Option<Filter>,
+    },
+    /// Removes vectors from points.
+    DeleteVectors {
+        /// Which points.
+        target: Target,
+        /// Names of the vectors to remove.
+        names: Vec<VectorName>,
+    },
+    /// Creates a payload index, replacing one at the same path.
+    CreateIndex(FieldIndex),
+    /// Drops a payload index if it exists.
+    DropIndex(FieldPath),
+    /// Changes settings.
+    Configure(ConfigChange),
+}
+
+/// Which points an operation is about.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Target {
+    /// These ids.
+    Ids(Vec<PointId>),
+    /// All that match at the moment the operation is applied.
+    Filter(Filter),
+}
+
+/// Which points of an upsert are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum UpsertMode {
+    /// All.
+    #[default]
+    Upsert,
+    /// Those that do not exist yet.
+    InsertOnly,
+    /// Those that exist.
+    UpdateOnly,
+}
+
+/// A point to be written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Point {
+    /// Unique in the collection.
+    pub id: PointId,
+    /// Its vectors; a field of the schema that is not named is absent.
+    pub vectors: NamedVectors,
+    /// Its payload.
+    pub payload: Object,
+}

@@ -1,0 +1,46 @@
+//! The neutral vocabulary of Skerry: ids, vectors, values, schema, filters, commands, queries,
+//! replies and errors.
+//!
+//! Every dialect translates its wire format to and from these types, and the engine knows nothing
+//! else. Nothing here can be serialised: exactly one outer layer knows JSON, and formats on disk
+//! are written by hand in the storage layer. The crate is `no_std` with `alloc`, has no clock, no
+//! randomness and does no I/O.
+#![no_std]
+extern crate alloc;
+
+pub mod command;
+pub mod datetime;
+pub mod error;
+pub mod executor;
+pub mod filter;
+pub mod id;
+pub mod metric;
+pub mod name;
+pub mod packed;
+pub mod path;
+pub mod query;
+pub mod reply;
+pub mod schema;
+pub mod value;
+pub mod vector;
+
+pub use command::{AliasChange, Command, Point, Target, UpsertMode, Visibility, WriteOp};
+pub use datetime::Timestamp;
+pub use error::{Error, ErrorKind, Subject};
+pub use executor::{BoxFuture, Executor};
+pub use filter::{Filter, GeoPoint, Scalar, Test};
+pub use id::PointId;
+pub use metric::Metric;
+pub use name::{CollectionName, CollectionRef, DatabaseName, VectorName};
+pub use packed::{Packed, ValueRef};
+pub use path::{FieldPath, Step};
+pub use query::{
+    Direction, OrderBy, Query, Rank, Search, SearchParams, Select, StartFrom, VectorQuery,
+};
+pub use reply::{CollectionInfo, Outcome, Record, Reply, ScoredPoint, Status};
+pub use schema::{
+    ConfigChange, Dim, FieldIndex, FieldKind, HnswConfig, IndexParams, Residency, Schema,
+    VectorField, VectorKind,
+};
+pub use value::{Object, Value};
+pub use vector::{MultiVector, NamedVectors, SparseVector, Vector};

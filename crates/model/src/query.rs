@@ -1,0 +1,183 @@
+//! Everything that reads state.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use crate::VectorName;
+use crate::{CollectionRef, DatabaseName, FieldPath, Filter, PointId, Timestamp, Vector};
+
+/// A question to the database; each variant names its [`Reply`](crate::Reply).
+#[derive(Clone, Debug, PartialEq)]
+pub enum Query {
+    /// `Reply::Collections`: collections of a database, ascending by name.
+    ListCollections(DatabaseName),
+    /// `Reply::Aliases`: all aliases of a database.
+    ListAliases(DatabaseName),
+    /// `Reply::Exists`; aliases resolve.
+    CollectionExists(CollectionRef),
+    /// `Reply::Collection`.
+    DescribeCollection(CollectionRef),
+    /// `Reply::Records`, in the order of `ids`; unknown ids are left out, repeated ones answered
+    /// once.
+    Retrieve {
+        /// Collection or alias.
+        collection: CollectionRef,
+        /// Which points.
+        ids: Vec<PointId>,
+        /// What to return of each.
+        select: Select,
+    },
+    /// `Reply::Page`: points ascending by id, or by a payload value.
+    Scroll {
+        /// Collection or alias.
+        collection: CollectionRef,
+        /// Only points that match.
+        filter: Option<Filter>,
+        /// First id of the page, inclusive; not together with `order_by`.
+        from: Option<PointId>,
+        /// Points per page, at least 1.
+        limit: usize,
+        /// Order by a payload value instead of the id; needs an index that has an order. Points
+        /// without a value are left out, points with several appear once for each.
+        order_by: Option<OrderBy>,
+        /// What to return of each.
+        select: Select,
+    },
+    /// `Reply::Count`.
+    Count {
+        /// Collection or alias.
+        collection: CollectionRef,
+        /// Only points that match.
+        filter: Option<Filter>,
+        /// Otherwise an estimate may be given.
+        exact: bool,
+    },
+    /// `Reply::Scored`.
+    Search(Box<Search>),
+    /// `Reply::Batch`, one `Reply::Scored` each, in order; all on the same state of a collection.
+    SearchBatch(Vec<Search>),
+}
+
+/// A search in one collection.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Search {
+    /// Collection or alias.
+    pub collection: CollectionRef,
+    /// How points are ranked; `None`: ascending by id, score 1.
+    pub rank: Option<Rank>,
+    /// Only points that match.
+    pub filter: Option<Filter>,
+    /// Speed against recall.
+    pub params: SearchParams,
+    /// Only scores (internal similarity, larger is better) strictly above.
+    pub score_above: Option<f32>,
+    /// Results to return.
+    pub limit: usize,
+    /// Results to skip first.
+    pub offset: usize,
+    /// What to return of each.
+    pub select: Select,
+}
+
+/// How points are ranked.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Rank {
+    /// By similarity to a vector, best first.
+    Nearest {
+        /// The vector field.
+        field: VectorName,
+        /// What to compare with.
+        to: VectorQuery,
+    },
+    /// By a payload value.
+    OrderBy(OrderBy),
+}
+
+/// A vector, given or looked up.
+#[derive(Clone, Debug, PartialEq)]
+pub enum VectorQuery {
+    /// Given.
+    Vector(Vector),
+    /// The stored vector of a point, which is then left out of the results. `NotFound` when the
+    /// point or its vector does not exist.
+    Point(PointId),
+}
+
+/// Speed against recall, per query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct SearchParams {
+    /// Candidates kept by the graph walk; `None`: chosen for recall of at least 0.99 on usual
+    /// data.
+    pub ef: Option<u32>,
+    /// Compare with every allowed point.
+    pub exact: bool,
+    /// Leave out points that no index covers yet.
+    pub indexed_only: bool,
+}
+
+/// Order by a payload value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OrderBy {
+    /// An indexed path.
+    pub path: FieldPath,
+    /// Ascending or descending.
+    pub direction: Direction,
+    /// First value, inclusive.
+    pub start_from: Option<StartFrom>,
+}
+
+/// Ascending or descending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Direction {
+    /// Smallest first.
+    #[default]
+    Ascending,
+    /// Largest first.
+    Descending,
+}
+
+/// Where an ordered scroll starts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum StartFrom {
+    /// An integer.
+    Int(i64),
+    /// A number.
+    Float(f64),
+    /// A point in time.
+    Datetime(Timestamp),
+}
+
+/// What to return of each point.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Select {
+    /// Payload fields.
+    pub payload: PayloadSelect,
+    /// Vectors.
+    pub vectors: VectorSelect,
+}
+
+/// Which part of a payload to return.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub enum PayloadSelect {
+    /// None of it; `Record::payload` is `None`.
+    #[default]
+    Nothing,
+    /// The whole.
+    All,
+    /// What the paths reach, at their places.
+    Include(Vec<FieldPath>),
+    /// The whole without what the paths reach.
+    Exclude(Vec<FieldPath>),
+}
+
+/// Which vectors to return.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub enum VectorSelect {
+    /// None; `Record::vectors` is `None`.
+    #[default]
+    Nothing,
+    /// All that the point has.
+    All,
+    /// Those of these names that the point has.
+    Named(Vec<VectorName>),
+}

@@ -1,0 +1,125 @@
+//! What commands and queries give back.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::schema::Schema;
+use crate::vector::NamedVectors;
+use crate::{CollectionName, Error, FieldPath, Object, PointId, Timestamp};
+
+/// The result of a [`Command`](crate::Command).
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// Done.
+    Done,
+    /// Whether the dropped thing existed.
+    Existed(bool),
+    /// A write was applied.
+    Written {
+        /// Number of the last operation applied, counted per collection from 1.
+        operation: u64,
+    },
+}
+
+/// The result of a [`Query`](crate::Query); each query variant names its reply.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reply {
+    /// Names, ascending.
+    Collections(Vec<CollectionName>),
+    /// Aliases and the collections that they point to, ascending by alias.
+    Aliases(Vec<(CollectionName, CollectionName)>),
+    /// Whether it exists.
+    Exists(bool),
+    /// A collection's schema and state.
+    Collection(Box<CollectionInfo>),
+    /// Points.
+    Records(Vec<Record>),
+    /// One page of a scroll.
+    Page {
+        /// The points, each with its `order_value` when ordered by one.
+        records: Vec<(Record, Option<OrderValue>)>,
+        /// First id of the next page; `None` on the last page and when ordered by a value.
+        next: Option<PointId>,
+    },
+    /// A number of points.
+    Count(u64),
+    /// Search results, best first.
+    Scored(Vec<ScoredPoint>),
+    /// One reply per query of a batch.
+    Batch(Vec<Reply>),
+}
+
+impl Reply {
+    /// The error that a caller reports when a reply is not of the expected variant.
+    pub fn unexpected(&self) -> Error {
+        Error::internal("the executor answered with another kind of reply")
+    }
+}
+
+/// A stored point, as far as the query selected it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    /// The point's id.
+    pub id: PointId,
+    /// Number of the operation that last wrote the point.
+    pub version: u64,
+    /// `None` when not selected.
+    pub payload: Option<Object>,
+    /// `None` when not selected.
+    pub vectors: Option<NamedVectors>,
+}
+
+/// A search result.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScoredPoint {
+    /// The point.
+    pub record: Record,
+    /// Internal similarity: larger is better (see [`Metric`](crate::Metric)).
+    pub score: f32,
+    /// The value that ordered it, when ordered by one.
+    pub order_value: Option<OrderValue>,
+}
+
+/// A payload value that ordered a result.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum OrderValue {
+    /// An integer.
+    Int(i64),
+    /// A number.
+    Float(f64),
+    /// A date.
+    Datetime(Timestamp),
+}
+
+/// A collection's schema and state.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CollectionInfo {
+    /// Its own name, not the alias.
+    pub name: CollectionName,
+    /// Its schema.
+    pub schema: Schema,
+    /// Health.
+    pub status: Status,
+    /// Live points.
+    pub points: u64,
+    /// Live vectors that an index covers.
+    pub indexed_vectors: u64,
+    /// Growing and sealed segments.
+    pub segments: u64,
+    /// Points with a value per payload index.
+    pub index_points: Vec<(FieldPath, u64)>,
+    /// Number of the last operation.
+    pub operation: u64,
+}
+
+/// Health of a collection.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Status {
+    /// Everything is indexed as configured.
+    Ready,
+    /// Sealing, indexing or merging is under way.
+    Optimizing,
+    /// Readable but not writable, with the reason.
+    ReadOnly(String),
+}

@@ -1,0 +1,210 @@
+//! What a collection looks like: vector fields, payload indexes, settings.
+
+use alloc::vec::Vec;
+use core::num::NonZeroU32;
+
+use crate::{Error, FieldPath, Metric, Object, VectorName};
+
+/// Number of components of a dense vector, in `1..=65_536`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Dim(NonZeroU32);
+
+impl Dim {
+    /// Largest dimension.
+    pub const MAX: u32 = 65_536;
+
+    /// # Errors
+    /// `Invalid` outside `1..=65_536`.
+    pub fn new(n: u64) -> Result<Self, Error> {
+        u32::try_from(n)
+            .ok()
+            .filter(|&n| n <= Self::MAX)
+            .and_then(NonZeroU32::new)
+            .map(Self)
+            .ok_or_else(|| {
+                let max = Self::MAX;
+                Error::invalid(alloc::format!(
+                    "a dimension must be from 1 to {max}, got {n}"
+                ))
+            })
+    }
+
+    /// As a count of components.
+    pub fn get(self) -> usize {
+        self.0.get() as usize
+    }
+}
+
+/// The schema and settings of a collection.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Schema {
+    /// Vector fields, ascending by name, names unique.
+    pub vectors: Vec<VectorField>,
+    /// Payload indexes, ascending by path, paths unique.
+    pub indexes: Vec<FieldIndex>,
+    /// Default graph parameters of fields that name none.
+    pub hnsw: HnswConfig,
+    /// When segments are sealed, indexed and merged.
+    pub segments: SegmentConfig,
+    /// What dialects must be able to give back and the engine does not read, one object per
+    /// dialect name.
+    pub attributes: Object,
+}
+
+impl Schema {
+    /// The vector field called `name`.
+    pub fn vector(&self, name: &VectorName) -> Option<&VectorField> {
+        self.vectors.iter().find(|field| field.name == *name)
+    }
+
+    /// The payload index at `path`.
+    pub fn index(&self, path: &FieldPath) -> Option<&FieldIndex> {
+        self.indexes.iter().find(|index| index.path == *path)
+    }
+
+    /// The graph parameters that hold for `field`.
+    pub fn hnsw_of(&self, field: &VectorField) -> HnswConfig {
+        field.hnsw.unwrap_or(self.hnsw)
+    }
+}
+
+/// One vector field.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VectorField {
+    /// Unique in the schema.
+    pub name: VectorName,
+    /// Shape and metric.
+    pub kind: VectorKind,
+    /// Graph parameters where they differ from the collection's.
+    pub hnsw: Option<HnswConfig>,
+    /// Where the full-precision rows of sealed segments live.
+    pub residency: Residency,
+}
+
+/// Shape and metric of a vector field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VectorKind {
+    /// One dense vector per point.
+    Dense {
+        /// Components.
+        dim: Dim,
+        /// Comparison; not a binary one.
+        metric: Metric,
+    },
+}
+
+/// Where the full-precision rows of sealed segments live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Residency {
+    /// In the memory-mapped file; only codes and graph stay resident.
+    #[default]
+    Mapped,
+    /// Read into memory when the segment is opened.
+    Resident,
+}
+
+/// Parameters of the graph. Names as in Malkov & Yashunin 2016.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HnswConfig {
+    /// Links per node above layer 0; layer 0 has twice as many. 0: no graph, exact scans.
+    pub m: u16,
+    /// Candidates looked at while a node is linked.
+    pub ef_construct: u32,
+    /// Sets of fewer candidate bytes (f32 rows) than this many KiB are scanned exactly.
+    pub full_scan_threshold_kb: u32,
+}
+
+impl Default for HnswConfig {
+    fn default() -> Self {
+        Self {
+            m: 16,
+            ef_construct: 100,
+            full_scan_threshold_kb: 10_000,
+        }
+    }
+}
+
+/// When segments are sealed, indexed and merged. Sizes count f32 vectors.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SegmentConfig {
+    /// A segment of more KiB of vectors gets a graph; 0: never.
+    pub indexing_threshold_kb: u32,
+    /// Segments are not merged beyond this many KiB of vectors.
+    pub segment_kb_max: u32,
+    /// A segment is rewritten when more than this share of its rows is deleted, 0.0 to 1.0 …
+    pub vacuum_deleted_share: f64,
+    /// … and it has at least this many rows.
+    pub vacuum_rows_min: u32,
+}
+
+impl Default for SegmentConfig {
+    fn default() -> Self {
+        Self {
+            indexing_threshold_kb: 10_000,
+            segment_kb_max: 4_000_000,
+            vacuum_deleted_share: 0.2,
+            vacuum_rows_min: 1_000,
+        }
+    }
+}
+
+/// A payload index.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FieldIndex {
+    /// The indexed values.
+    pub path: FieldPath,
+    /// Their type and options.
+    pub params: IndexParams,
+}
+
+/// Type and options of a payload index.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IndexParams {
+    /// Type of the indexed values; values of other types are not in the index.
+    pub kind: FieldKind,
+    /// Options as the dialect gave them, to be shown again.
+    pub attributes: Object,
+}
+
+/// Type of the values in a payload index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FieldKind {
+    /// Text, compared whole.
+    Keyword,
+    /// `i64`: equality and ranges.
+    Integer,
+    /// `f64`: ranges.
+    Float,
+    /// Truth values.
+    Bool,
+    /// Dates: ranges.
+    Datetime,
+    /// UUIDs: equality and order.
+    Uuid,
+    /// `{lon, lat}`.
+    Geo,
+}
+
+/// A change of a collection's settings; `None` leaves a setting as it is.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct ConfigChange {
+    /// New default graph parameters.
+    pub hnsw: Option<HnswConfig>,
+    /// New segment settings.
+    pub segments: Option<SegmentConfig>,
+    /// New settings of single vector fields.
+    pub vectors: Vec<VectorChange>,
+    /// New attributes, replacing all.
+    pub attributes: Option<Object>,
+}
+
+/// A change of one vector field's settings; `None` leaves a setting as it is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VectorChange {
+    /// The field.
+    pub name: VectorName,
+    /// New graph parameters.
+    pub hnsw: Option<HnswConfig>,
+    /// New residency.
+    pub residency: Option<Residency>,
+}

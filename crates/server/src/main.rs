@@ -1,0 +1,2 @@
+//! The binary `skerry`.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Durable state as immutable objects: blob stores, the log, checkpoints, segment files.

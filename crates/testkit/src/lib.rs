@@ -1,0 +1,1 @@
+//! Strategies, a brute-force oracle and a faulty store for tests.
