@@ -1,1 +1,48 @@
-//! HTTP without a server: dialects, route tables, authentication, limits, CORS.
+//! HTTP without a server: a request in memory in, a response in memory out.
+//!
+//! A [`Dialect`] is a table of [`Route`]s and the shapes of its refusals. A [`Gateway`] matches a
+//! request against the table, checks key, size and origin, and calls the route's handler, which
+//! decodes a command or query, hands it to the [`model::Executor`] and encodes the reply. No
+//! socket, runtime, clock or thread is needed here, so the same gateway runs in a server, in an
+//! edge worker and in a browser.
+//!
+//! | module | what is in it |
+//! |---|---|
+//! | [`access`] | who may do what: keys and what a route needs |
+//! | [`call`] | what a handler is given |
+//! | [`context`] | what the host lends: clock, metrics, build |
+//! | [`counters`] | responses per route and status |
+//! | [`dialect`] | the trait, and why a request is refused before its handler |
+//! | [`manual`] | the route tables as Markdown |
+//! | [`route`] | one row of a dialect's table |
+//! | [`service`] | the gateway itself and its listeners |
+
+pub mod access;
+pub mod call;
+pub mod context;
+pub mod counters;
+mod cors;
+pub mod dialect;
+pub mod manual;
+mod path;
+pub mod route;
+mod router;
+pub mod service;
+mod unwind;
+
+use bytes::Bytes;
+
+pub use access::{Access, Grant, Keys};
+pub use call::Call;
+pub use context::{Build, Clock, Context, MetricsSource};
+pub use counters::{Count, Counters};
+pub use dialect::{Dialect, Refusal};
+pub use model::BoxFuture;
+pub use route::{Handler, Route};
+pub use service::{Config, Gateway, Listener, Mount};
+
+/// A request whose body is in memory.
+pub type Request = http::Request<Bytes>;
+
+/// A response whose body is in memory.
+pub type Response = http::Response<Bytes>;

@@ -1,1 +1,29 @@
 //! Vector indexes over one immutable block of rows: flat and HNSW on 8-bit codes.
+//!
+//! | where | what | answers |
+//! |---|---|---|
+//! | [`flat`] | every row compared in `f32` | exact |
+//! | [`hnsw`] | a graph walked on 8-bit codes, the best candidates compared in `f32` | approximate |
+//!
+//! Both take the same [`Probe`] over the same [`DenseBlock`] and answer in the same order: larger
+//! score first, ties by ascending row. Scores come from one kernel with a fixed summation order, so
+//! a row found by either has the same score to the bit, on every processor.
+
+mod aligned;
+mod block;
+mod codes;
+pub mod flat;
+mod graph;
+pub mod hnsw;
+mod open_error;
+mod probe;
+mod similarity;
+mod space;
+mod walk;
+
+pub use block::DenseBlock;
+pub use hnsw::{Hnsw, HnswParams};
+pub use probe::{Allowed, Probe};
+pub use rows::Scored;
+pub use similarity::Similarity;
+pub use walk::Scratch;

@@ -1,15 +1,10 @@
 //! The one thing Skerry asks of the outside world: a place for whole objects by key.
 
-use std::future::Future;
-use std::pin::Pin;
-
 use bytes::{Bytes, BytesMut};
+use model::BoxFuture;
 
 use crate::blob_error::{BlobError, BlobErrorKind};
 use crate::key::BlobKey;
-
-/// A boxed future, so that stores can be used behind `dyn`.
-pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Alignment that stores give to the bytes they return, in bytes: one cache line, and enough for
 /// every vector register.

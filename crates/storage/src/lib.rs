@@ -1,1 +1,33 @@
 //! Durable state as immutable objects: blob stores, the log, checkpoints, segment files.
+//!
+//! * [`BlobStore`] is all that Skerry asks of the outside world: whole objects by key and an
+//!   atomic create-if-absent. [`conformance`] is the suite that every implementation runs.
+//! * [`log`] turns that into an ordered, durable log per shard: one object per commit.
+//!   [`checkpoint`] shortens its replay, [`collect`] removes what no checkpoint needs.
+//! * [`container`] packs named blocks into one file that is opened by one tail read.
+//! * [`codec`] is the binary form of the model's operations inside log entries and checkpoints.
+//!
+//! Every byte is described in `docs/FORMAT.md`. Nothing here has a clock or a source of
+//! randomness: times, nonces and ids come in as arguments.
+
+mod blob;
+mod blob_error;
+pub mod checkpoint;
+mod chunks;
+pub mod codec;
+pub mod collect;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+pub mod container;
+mod key;
+pub mod log;
+mod ulid;
+
+pub use blob::{
+    ALIGNMENT, Access, Blob, BlobMeta, BlobStore, BlobStoreExt, Body, GetOptions, ListOptions,
+    PutIf, Slice, aligned, realign, try_aligned,
+};
+pub use blob_error::{BlobError, BlobErrorKind};
+pub use key::{BlobKey, KeyError};
+pub use model::BoxFuture;
+pub use ulid::Ulid;

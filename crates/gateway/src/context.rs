@@ -1,0 +1,45 @@
+//! What the host lends to the gateway: a clock, its metrics, facts about the build.
+
+use std::sync::Arc;
+
+/// A clock that never runs backwards; its zero is of no meaning.
+pub trait Clock: Send + Sync {
+    /// Microseconds since a fixed moment.
+    fn now_micros(&self) -> u64;
+}
+
+/// What the host tells about itself.
+pub trait MetricsSource: Send + Sync {
+    /// The metrics of the host in the Prometheus text format, each line ended. The gateway adds
+    /// its own.
+    fn metrics(&self) -> String;
+
+    /// Whether requests can be answered: recovery is over and nothing is being closed.
+    fn is_ready(&self) -> bool;
+}
+
+/// Facts about the running build.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Build {
+    /// Version of Skerry.
+    pub version: String,
+    /// The commit it was built from, 40 hexadecimal digits; zeros when unknown.
+    pub commit: String,
+}
+
+impl Default for Build {
+    fn default() -> Self {
+        Self { version: env!("CARGO_PKG_VERSION").into(), commit: "0".repeat(40) }
+    }
+}
+
+/// What the host lends, as handlers see it.
+#[derive(Clone)]
+pub struct Context {
+    /// Measures how long requests take.
+    pub clock: Arc<dyn Clock>,
+    /// Tells about the host.
+    pub metrics: Arc<dyn MetricsSource>,
+    /// What is running.
+    pub build: Build,
+}

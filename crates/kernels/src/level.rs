@@ -1,0 +1,66 @@
+//! Which vector instructions the kernels may use.
+
+/// A set of vector instructions that this crate has twins for.
+///
+/// Every level gives the same results to the bit; a level is chosen for speed only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// What the build targets: SSE2, NEON, simd128 or plain code, through `wide`.
+    Portable,
+    /// x86-64 with AVX2 and POPCNT.
+    Avx2,
+    /// x86-64 with AVX-512 F, BW, VL and VNNI.
+    Avx512,
+}
+
+impl Level {
+    /// All levels, slowest first.
+    pub const ALL: [Self; 3] = [Self::Portable, Self::Avx2, Self::Avx512];
+
+    /// The fastest level of this processor. Without the feature `std`: [`Level::Portable`].
+    #[must_use]
+    pub fn detect() -> Self {
+        let mut best = Self::Portable;
+        for level in Self::ALL {
+            if level.is_available() {
+                best = level;
+            }
+        }
+        best
+    }
+
+    /// Whether this processor has the instructions of the level.
+    #[must_use]
+    pub fn is_available(self) -> bool {
+        match self {
+            Self::Portable => true,
+            Self::Avx2 => has_avx2(),
+            Self::Avx512 => has_avx512(),
+        }
+    }
+}
+
+#[cfg(all(target_arch = "x86_64", any(test, feature = "std")))]
+fn has_avx2() -> bool {
+    std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("popcnt")
+}
+
+#[cfg(all(target_arch = "x86_64", any(test, feature = "std")))]
+fn has_avx512() -> bool {
+    // A processor with VNNI has the other two as well; asking for all keeps the twins sound.
+    has_avx2()
+        && std::arch::is_x86_feature_detected!("avx512f")
+        && std::arch::is_x86_feature_detected!("avx512bw")
+        && std::arch::is_x86_feature_detected!("avx512vl")
+        && std::arch::is_x86_feature_detected!("avx512vnni")
+}
+
+#[cfg(not(all(target_arch = "x86_64", any(test, feature = "std"))))]
+fn has_avx2() -> bool {
+    false
+}
+
+#[cfg(not(all(target_arch = "x86_64", any(test, feature = "std"))))]
+fn has_avx512() -> bool {
+    false
+}

@@ -1,0 +1,21 @@
+//! Bit counting with the POPCNT instruction, which the baseline lacks.
+
+use crate::bits::{BitKernels, count};
+
+/// Only handed out by [`BitKernels::at`], after POPCNT was detected.
+pub(crate) static POPCNT: BitKernels = BitKernels {
+    // SAFETY: `Level::Avx2` includes POPCNT and was detected.
+    hamming: |a, b| unsafe { hamming(a, b) },
+    // SAFETY: as above.
+    overlap: |a, b| unsafe { overlap(a, b) },
+};
+
+#[target_feature(enable = "popcnt")]
+fn hamming(a: &[u8], b: &[u8]) -> u32 {
+    count(a, b, |x, y| [x ^ y])[0]
+}
+
+#[target_feature(enable = "popcnt")]
+fn overlap(a: &[u8], b: &[u8]) -> (u32, u32) {
+    count(a, b, |x, y| [x & y, x | y]).into()
+}
