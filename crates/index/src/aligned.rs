@@ -57,7 +57,10 @@ impl std::ops::DerefMut for AlignedBytes {
 /// processor allows it, else a copy made once.
 pub(crate) fn viewable(bytes: Bytes) -> Result<Bytes, OpenError> {
     if !bytes.len().is_multiple_of(4) {
-        return Err(OpenError::Length { what: "numbers", bytes: bytes.len() });
+        return Err(OpenError::Length {
+            what: "numbers",
+            bytes: bytes.len(),
+        });
     }
     if cfg!(target_endian = "little") && bytemuck::try_cast_slice::<u8, u32>(&bytes).is_ok() {
         return Ok(bytes);

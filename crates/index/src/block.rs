@@ -29,15 +29,27 @@ impl DenseBlock {
     /// metric does not compare `f32` vectors.
     pub fn new(bytes: Bytes, dim: usize, metric: Metric) -> Result<Self, model::Error> {
         if metric.is_binary() {
-            return Err(model::Error::invalid("a binary metric needs bit-packed vectors"));
+            return Err(model::Error::invalid(
+                "a binary metric needs bit-packed vectors",
+            ));
         }
         if dim == 0 {
-            return Err(model::Error::invalid("a dense vector has at least one component"));
+            return Err(model::Error::invalid(
+                "a dense vector has at least one component",
+            ));
         }
         if !bytes.len().is_multiple_of(dim * size_of::<f32>()) {
-            return Err(OpenError::Length { what: "vectors", bytes: bytes.len() }.into());
+            return Err(OpenError::Length {
+                what: "vectors",
+                bytes: bytes.len(),
+            }
+            .into());
         }
-        Ok(Self { bytes: viewable(bytes)?, dim, metric })
+        Ok(Self {
+            bytes: viewable(bytes)?,
+            dim,
+            metric,
+        })
     }
 
     /// Copies `rows` (row-major) into a new block.
@@ -116,7 +128,11 @@ mod tests {
     #[test]
     fn impossible_shapes_are_refused() {
         let bytes = Bytes::from_static(&[0; 12]);
-        let kind = |dim, metric| DenseBlock::new(bytes.clone(), dim, metric).unwrap_err().kind;
+        let kind = |dim, metric| {
+            DenseBlock::new(bytes.clone(), dim, metric)
+                .unwrap_err()
+                .kind
+        };
         assert_eq!(kind(2, Metric::Dot), ErrorKind::Corrupt);
         assert_eq!(kind(0, Metric::Dot), ErrorKind::Invalid);
         assert_eq!(kind(3, Metric::Hamming), ErrorKind::Invalid);

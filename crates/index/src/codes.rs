@@ -3,7 +3,7 @@
 //! All rows share one affine scale, `component ≈ low + step·code`, so that a distance of codes is
 //! a distance of components up to a constant factor. Where the range should end is a trade: a wide
 //! one keeps outliers and rounds everything else coarsely. The range is chosen among quantiles by
-//! the smallest squared error on a sample, and data that are whole numbers in `0..=255` keep
+//! the smallest absolute error on a sample, and data that are whole numbers in `0..=255` keep
 //! `step = 1`, which is exact.
 //!
 //! A query of an inner product is scaled by itself (its step is a constant factor of all its
@@ -72,31 +72,50 @@ impl Scale {
     }
 
     fn symmetric(bound: f32) -> Self {
-        let step = if bound > 0.0 && bound.is_finite() { bound / 127.0 } else { 1.0 };
-        Self { low: -MIDDLE * step, step }
+        let step = if bound > 0.0 && bound.is_finite() {
+            bound / 127.0
+        } else {
+            1.0
+        };
+        Self {
+            low: -MIDDLE * step,
+            step,
+        }
     }
 
     fn between(low: f32, high: f32) -> Self {
         let step = (high - low) / 255.0;
-        if step > 0.0 && step.is_finite() { Self { low, step } } else { Self { low, step: 1.0 } }
+        if step > 0.0 && step.is_finite() {
+            Self { low, step }
+        } else {
+            Self { low, step: 1.0 }
+        }
     }
 
-    /// Squared error of the sample under this scale.
+    /// Absolute error of the sample under this scale. Not squared: the error of a single far
+    /// outlier would then outweigh that of everything else.
     fn error(self, sample: &[f32]) -> f64 {
         let error = |x: &f32| f64::from(x - (self.low + self.step * f32::from(self.encode(*x))));
-        sample.iter().map(error).map(|error| error * error).sum()
+        sample.iter().map(|x| error(x).abs()).sum()
     }
 
     /// The scale for the rows of `block` under `measure`.
     fn fit(block: &DenseBlock, measure: Measure) -> Self {
         let matrix = block.matrix();
         if measure != Measure::Dot && matrix.iter().all(|&x| x == f32::from(x as u8)) {
-            return Self { low: 0.0, step: 1.0 };
+            return Self {
+                low: 0.0,
+                step: 1.0,
+            };
         }
         // An odd stride visits every dimension, whatever their number.
         let stride = (matrix.len() / SAMPLE_COMPONENTS) | 1;
-        let mut sample: Vec<f32> =
-            matrix.iter().step_by(stride).copied().filter(|x| x.is_finite()).collect();
+        let mut sample: Vec<f32> = matrix
+            .iter()
+            .step_by(stride)
+            .copied()
+            .filter(|x| x.is_finite())
+            .collect();
         if sample.is_empty() {
             return Self::symmetric(0.0);
         }
@@ -137,7 +156,12 @@ impl Codes {
         assert!(dim <= COMPONENTS_MAX, "a vector of {dim} components");
         let stride = dim.next_multiple_of(BLOCK_BYTES);
         let mut bytes = AlignedBytes::zeroed(HEADER_BYTES + len * stride);
-        let header = [len as u32, dim as u32, scale.low.to_bits(), scale.step.to_bits()];
+        let header = [
+            len as u32,
+            dim as u32,
+            scale.low.to_bits(),
+            scale.step.to_bits(),
+        ];
         bytes[..8].copy_from_slice(&MAGIC);
         for (place, word) in bytes[8..].chunks_exact_mut(4).zip(header) {
             place.copy_from_slice(&word.to_le_bytes());
@@ -150,7 +174,13 @@ impl Codes {
             // The middle is the zero of inner products, and equal in all rows for distances.
             row[dim..].fill(MIDDLE as u8);
         }
-        Self { bytes: bytes.into_bytes(), len, dim, scale, measure }
+        Self {
+            bytes: bytes.into_bytes(),
+            len,
+            dim,
+            scale,
+            measure,
+        }
     }
 
     /// The codes as stored.
@@ -162,7 +192,11 @@ impl Codes {
     pub(crate) fn open(bytes: Bytes, block: &DenseBlock) -> Result<Self, OpenError> {
         if bytes.len() < HEADER_BYTES {
             let expected = HEADER_BYTES;
-            return Err(OpenError::Short { name: BLOCK, bytes: bytes.len(), expected });
+            return Err(OpenError::Short {
+                name: BLOCK,
+                bytes: bytes.len(),
+                expected,
+            });
         }
         if bytes[..8] != MAGIC {
             return Err(OpenError::Format { name: BLOCK });
@@ -173,22 +207,46 @@ impl Codes {
         };
         let (len, dim) = (word(0) as usize, word(1) as usize);
         if len != block.len() {
-            return Err(OpenError::Mismatch { what: "length", got: len, expected: block.len() });
+            return Err(OpenError::Mismatch {
+                what: "length",
+                got: len,
+                expected: block.len(),
+            });
         }
         if dim != block.dim() || dim > COMPONENTS_MAX {
             let expected = block.dim();
-            return Err(OpenError::Mismatch { what: "dimension", got: dim, expected });
+            return Err(OpenError::Mismatch {
+                what: "dimension",
+                got: dim,
+                expected,
+            });
         }
         let expected = HEADER_BYTES + len * dim.next_multiple_of(BLOCK_BYTES);
         if bytes.len() != expected {
-            return Err(OpenError::Short { name: BLOCK, bytes: bytes.len(), expected });
+            return Err(OpenError::Short {
+                name: BLOCK,
+                bytes: bytes.len(),
+                expected,
+            });
         }
-        let scale = Scale { low: f32::from_bits(word(2)), step: f32::from_bits(word(3)) };
+        let scale = Scale {
+            low: f32::from_bits(word(2)),
+            step: f32::from_bits(word(3)),
+        };
         if !(scale.step > 0.0 && scale.step.is_finite() && scale.low.is_finite()) {
-            return Err(OpenError::Value { what: "scale", value: scale.step.into() });
+            return Err(OpenError::Value {
+                what: "scale",
+                value: scale.step.into(),
+            });
         }
         let measure = Measure::for_metric(block.metric()).expect("a block refuses bit metrics");
-        Ok(Self { bytes, len, dim, scale, measure })
+        Ok(Self {
+            bytes,
+            len,
+            dim,
+            scale,
+            measure,
+        })
     }
 
     /// Number of rows.
@@ -280,13 +338,21 @@ mod tests {
     fn whole_bytes_are_kept_exactly() {
         let rows: Vec<f32> = (0..=255).map(|x| x as f32).collect();
         let codes = Codes::encode(&block(&rows, 64, Metric::L2));
-        assert_eq!(codes.scale, Scale { low: 0.0, step: 1.0 });
+        assert_eq!(
+            codes.scale,
+            Scale {
+                low: 0.0,
+                step: 1.0
+            }
+        );
         assert_eq!(codes.row(1), (64..128).collect::<Vec<u8>>());
     }
 
     #[test]
     fn a_few_outliers_do_not_coarsen_the_rest() {
-        let mut rows: Vec<f32> = (0..60_000).map(|x| (x % 201) as f32 / 100.0 - 1.0).collect();
+        let mut rows: Vec<f32> = (0..60_000)
+            .map(|x| (x % 201) as f32 / 100.0 - 1.0)
+            .collect();
         rows[77] = 100.0;
         for metric in [Metric::Dot, Metric::L2] {
             let codes = Codes::encode(&block(&rows, 100, metric));

@@ -53,7 +53,9 @@ pub fn search_rows(
 #[must_use]
 pub fn score_rows(block: &DenseBlock, vector: &[f32], rows: &[RowId]) -> Vec<f32> {
     let similarity = for_probe(block, vector);
-    rows.iter().map(|&row| similarity.between(vector, block.row(row))).collect()
+    rows.iter()
+        .map(|&row| similarity.between(vector, block.row(row)))
+        .collect()
 }
 
 fn for_probe(block: &DenseBlock, vector: &[f32]) -> Similarity {
@@ -145,6 +147,9 @@ mod tests {
     #[test]
     fn scores_come_in_the_order_asked() {
         let block = DenseBlock::from_rows(&[1.0, 2.0, 3.0], 1, Metric::L2).unwrap();
-        assert_eq!(score_rows(&block, &[0.0], &[RowId(2), RowId(0)]), [-9.0, -1.0]);
+        assert_eq!(
+            score_rows(&block, &[0.0], &[RowId(2), RowId(0)]),
+            [-9.0, -1.0]
+        );
     }
 }

@@ -11,6 +11,7 @@
 
 mod aligned;
 mod block;
+mod builder;
 mod codes;
 pub mod flat;
 mod graph;

@@ -10,11 +10,23 @@ pub(crate) enum OpenError {
     #[error("block `{name}` has an unknown format")]
     Format { name: &'static str },
     #[error("block `{name}` ends early: {bytes} bytes of {expected}")]
-    Short { name: &'static str, bytes: usize, expected: usize },
+    Short {
+        name: &'static str,
+        bytes: usize,
+        expected: usize,
+    },
     #[error("the {what} of the index is {got}, of its rows {expected}")]
-    Mismatch { what: &'static str, got: usize, expected: usize },
+    Mismatch {
+        what: &'static str,
+        got: usize,
+        expected: usize,
+    },
     #[error("a link of node {node} on level {level} leads to {target}, outside the graph")]
-    Link { level: usize, node: usize, target: u32 },
+    Link {
+        level: usize,
+        node: usize,
+        target: u32,
+    },
     #[error("the index gives an impossible {what}: {value}")]
     Value { what: &'static str, value: f64 },
 }

@@ -44,9 +44,8 @@ mod tests {
 
     #[test]
     fn larger_is_better_in_every_metric() {
-        let between = |metric| {
-            Similarity::for_metric(metric).map(|by| by.between(&[1.0, 2.0], &[3.0, -1.0]))
-        };
+        let between =
+            |metric| Similarity::for_metric(metric).map(|by| by.between(&[1.0, 2.0], &[3.0, -1.0]));
         assert_eq!(between(Metric::Dot), Some(1.0));
         assert_eq!(between(Metric::Cosine), Some(1.0));
         assert_eq!(between(Metric::L2), Some(-13.0));

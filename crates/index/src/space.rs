@@ -110,7 +110,13 @@ impl<'a, M: CodeMeasure> CodeSpace<'a, M> {
     pub(crate) fn new(codes: &'a Codes, query: &'a [u8], kernels: &'static CodeKernels) -> Self {
         debug_assert_eq!(query.len(), codes.stride());
         let bias = M::bias(query);
-        Self { kernels, query, matrix: codes.matrix(), bias, measure: PhantomData }
+        Self {
+            kernels,
+            query,
+            matrix: codes.matrix(),
+            bias,
+            measure: PhantomData,
+        }
     }
 
     #[inline(always)]
@@ -127,7 +133,12 @@ impl<M: CodeMeasure> Space for CodeSpace<'_, M> {
 
     #[inline]
     fn distances(&self, rows: [u32; 4]) -> [u32; 4] {
-        M::four(self.kernels, self.bias, self.query, rows.map(|row| self.row(row)))
+        M::four(
+            self.kernels,
+            self.bias,
+            self.query,
+            rows.map(|row| self.row(row)),
+        )
     }
 
     #[inline]
@@ -145,14 +156,20 @@ pub(crate) struct FloatSpace<'a> {
 
 impl<'a> FloatSpace<'a> {
     pub(crate) fn new(block: &'a DenseBlock, query: &'a [f32], similarity: Similarity) -> Self {
-        Self { block, query, similarity }
+        Self {
+            block,
+            query,
+            similarity,
+        }
     }
 }
 
 impl Space for FloatSpace<'_> {
     #[inline]
     fn distance(&self, row: u32) -> u32 {
-        let score = self.similarity.between(self.query, self.block.row(RowId(row)));
+        let score = self
+            .similarity
+            .between(self.query, self.block.row(RowId(row)));
         // The upper half of the rank is the score as an ordered integer.
         !((rank_key(RowId(row), score) >> 32) as u32)
     }
@@ -180,15 +197,13 @@ macro_rules! with_code_space {
                 $body
             }
             $crate::codes::Measure::L2 => {
-                let $space = &$crate::space::CodeSpace::<$crate::space::ByL2>::new(
-                    $codes, $query, $kernels,
-                );
+                let $space =
+                    &$crate::space::CodeSpace::<$crate::space::ByL2>::new($codes, $query, $kernels);
                 $body
             }
             $crate::codes::Measure::L1 => {
-                let $space = &$crate::space::CodeSpace::<$crate::space::ByL1>::new(
-                    $codes, $query, $kernels,
-                );
+                let $space =
+                    &$crate::space::CodeSpace::<$crate::space::ByL1>::new($codes, $query, $kernels);
                 $body
             }
         }
@@ -212,7 +227,9 @@ mod tests {
     #[test]
     fn codes_and_floats_order_rows_alike() {
         // Rows far enough apart that eight bits tell them apart.
-        let rows: Vec<f32> = (0..10).flat_map(|r| [r as f32 - 4.0, (r * 7 % 10) as f32]).collect();
+        let rows: Vec<f32> = (0..10)
+            .flat_map(|r| [r as f32 - 4.0, (r * 7 % 10) as f32])
+            .collect();
         for metric in [Metric::Dot, Metric::L2, Metric::L1] {
             let block = DenseBlock::from_rows(&rows, 2, metric).unwrap();
             let codes = Codes::encode(&block);
@@ -223,7 +240,10 @@ mod tests {
             let mut code = AlignedBytes::default();
             codes.encode_query(&query, &mut code);
             let coded: Vec<u32> = with_code_space!(&codes, &code, CodeKernels::best(), |space| {
-                assert_eq!(space.distances([3, 1, 4, 1]), [3, 1, 4, 1].map(|r| space.distance(r)));
+                assert_eq!(
+                    space.distances([3, 1, 4, 1]),
+                    [3, 1, 4, 1].map(|r| space.distance(r))
+                );
                 (0..10).map(|row| space.distance(row)).collect()
             });
             assert_eq!(order(&coded), order(&exact), "{metric:?}");
@@ -232,13 +252,16 @@ mod tests {
 
     #[test]
     fn rows_as_queries_measure_symmetrically() {
-        let rows: Vec<f32> = (0..40).map(|x| ((x * 37 % 23) as f32 - 11.0) / 9.0).collect();
+        let rows: Vec<f32> = (0..40)
+            .map(|x| ((x * 37 % 23) as f32 - 11.0) / 9.0)
+            .collect();
         for metric in [Metric::Dot, Metric::L2, Metric::L1] {
             let codes = Codes::encode(&DenseBlock::from_rows(&rows, 4, metric).unwrap());
             let from = |a: u32, b: u32| {
                 let mut code = AlignedBytes::default();
                 codes.row_as_query(a, &mut code);
-                with_code_space!(&codes, &code, CodeKernels::best(), |space| space.distance(b))
+                with_code_space!(&codes, &code, CodeKernels::best(), |space| space
+                    .distance(b))
             };
             for (a, b) in [(0, 1), (2, 9), (5, 5)] {
                 assert_eq!(from(a, b), from(b, a), "{metric:?}");

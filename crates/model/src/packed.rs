@@ -185,6 +185,49 @@ impl<'a> ValueRef<'a> {
         take_value(&mut { bytes })
     }
 
+    /// The text of a text.
+    pub fn as_str(self) -> Option<&'a str> {
+        match self {
+            Self::Str(text) => Some(text),
+            Self::Null
+            | Self::Bool(_)
+            | Self::Int(_)
+            | Self::UInt(_)
+            | Self::Float(_)
+            | Self::Array(_)
+            | Self::Object(_) => None,
+        }
+    }
+
+    /// The object, when it is one.
+    pub fn as_object(self) -> Option<ObjectRef<'a>> {
+        match self {
+            Self::Object(object) => Some(object),
+            Self::Null
+            | Self::Bool(_)
+            | Self::Int(_)
+            | Self::UInt(_)
+            | Self::Float(_)
+            | Self::Str(_)
+            | Self::Array(_) => None,
+        }
+    }
+
+    /// The number of a number; integers are rounded to the nearest `f64`.
+    pub fn as_number(self) -> Option<f64> {
+        match self {
+            Self::Int(n) => Some(n as f64),
+            Self::UInt(n) => Some(n as f64),
+            Self::Float(x) => Some(x),
+            Self::Null | Self::Bool(_) | Self::Str(_) | Self::Array(_) | Self::Object(_) => None,
+        }
+    }
+
+    /// Whether it is null.
+    pub fn is_null(self) -> bool {
+        matches!(self, Self::Null)
+    }
+
     /// Decodes the whole value; `None` when the bytes are malformed anywhere in it.
     pub fn to_value(self) -> Option<Value> {
         self.decode(0)
@@ -232,18 +275,14 @@ impl<'a> ArrayRef<'a> {
 }
 
 impl<'a> ObjectRef<'a> {
+    /// An object without fields.
+    pub const fn empty() -> Self {
+        Self { len: 0, body: &[] }
+    }
+
     /// Reads a packed payload; `None` when `bytes` are not the encoding of an object.
     pub fn read(bytes: &'a [u8]) -> Option<Self> {
-        match ValueRef::read(bytes)? {
-            ValueRef::Object(object) => Some(object),
-            ValueRef::Null
-            | ValueRef::Bool(_)
-            | ValueRef::Int(_)
-            | ValueRef::UInt(_)
-            | ValueRef::Float(_)
-            | ValueRef::Str(_)
-            | ValueRef::Array(_) => None,
-        }
+        ValueRef::read(bytes)?.as_object()
     }
 
     /// Number of fields.

@@ -57,6 +57,11 @@ impl FieldPath {
         }
     }
 
+    /// The path of these steps; `None` when there is none or the first is no key.
+    pub fn from_steps(steps: Vec<Step>) -> Option<Self> {
+        matches!(steps.first(), Some(Step::Key(_))).then_some(Self { steps })
+    }
+
     /// All steps; never empty, and the first is a key.
     pub fn steps(&self) -> &[Step] {
         &self.steps

@@ -17,6 +17,9 @@ pub enum Query {
     CollectionExists(CollectionRef),
     /// `Reply::Collection`.
     DescribeCollection(CollectionRef),
+    /// `Reply::Schema`: the schema alone, in constant time; dialects ask it before a search, whose
+    /// scores they report as the metric demands.
+    ReadSchema(CollectionRef),
     /// `Reply::Records`, in the order of `ids`; unknown ids are left out, repeated ones answered
     /// once.
     Retrieve {

@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::schema::Schema;
@@ -33,6 +34,8 @@ pub enum Reply {
     Exists(bool),
     /// A collection's schema and state.
     Collection(Box<CollectionInfo>),
+    /// A collection's schema.
+    Schema(Arc<Schema>),
     /// Points.
     Records(Vec<Record>),
     /// One page of a scroll.

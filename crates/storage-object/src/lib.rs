@@ -1,1 +1,15 @@
-//! Blob stores for local directories and memory.
+//! Blob stores for native programs: a local directory, memory, anything `object_store` speaks to.
+//!
+//! * [`LocalStore`]: a directory, durable by default; [`open_local`] adds the weaker promise of
+//!   [`Durability::Interval`] where it is asked for.
+//! * [`ObjectStoreBlobs`]: an adapter over the crate `object_store`; [`memory_store`] is its
+//!   in-memory store.
+//! * [`WriteBehind`]: acknowledges small writes from memory and writes them a little later.
+
+mod local;
+mod object;
+mod write_behind;
+
+pub use local::{LocalStore, open_local};
+pub use object::{ObjectStoreBlobs, memory_store};
+pub use write_behind::{Durability, WriteBehind};

@@ -1,0 +1,71 @@
+//! `params`: speed against recall.
+
+use model::SearchParams;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use crate::error::Failure;
+use crate::request::BODY;
+
+/// Parameters of a search.
+#[derive(Deserialize, Default)]
+pub(crate) struct WireParams {
+    hnsw_ef: Option<u32>,
+    #[serde(default)]
+    exact: bool,
+    quantization: Option<WireQuantization>,
+    #[serde(default)]
+    indexed_only: bool,
+    acorn: Option<WireAcorn>,
+    idf: Option<IgnoredAny>,
+}
+
+/// How quantised vectors are used. They always are rescored here, so nothing of it changes what
+/// is found but `oversampling`, which only could find more.
+#[derive(Deserialize)]
+struct WireQuantization {
+    #[serde(default, rename = "ignore")]
+    _ignore: bool,
+    #[serde(rename = "rescore")]
+    _rescore: Option<bool>,
+    oversampling: Option<f64>,
+}
+
+/// A way of walking the graph under a filter; ours needs no choice.
+#[derive(Deserialize)]
+struct WireAcorn {
+    #[serde(default, rename = "enable")]
+    _enable: bool,
+    max_selectivity: Option<f64>,
+}
+
+impl WireParams {
+    /// `at` is the path of the parameters in the body, for validation errors.
+    pub(crate) fn decode(self, at: &str) -> Result<SearchParams, Failure> {
+        let invalid = |field: &str, value: &dyn core::fmt::Display, bounds: &str| {
+            let text = format!("value {value} invalid, must be {bounds}");
+            Err(Failure::validation(BODY, format_args!("{at}.{field}"), text))
+        };
+        if self.hnsw_ef == Some(0) {
+            return invalid("hnsw_ef", &0, "1 or larger");
+        }
+        if let Some(factor) = self.quantization.and_then(|q| q.oversampling)
+            && factor < 1.0
+        {
+            return invalid("quantization.oversampling", &factor, "1.0 or larger");
+        }
+        if let Some(share) = self.acorn.and_then(|acorn| acorn.max_selectivity)
+            && !(0.0..=1.0).contains(&share)
+        {
+            return invalid("acorn.max_selectivity", &share, "from 0.0 to 1.0");
+        }
+        if self.idf.is_some() {
+            return Err(Failure::unsupported("`params.idf`"));
+        }
+        Ok(SearchParams {
+            ef: self.hnsw_ef,
+            exact: self.exact,
+            indexed_only: self.indexed_only,
+        })
+    }
+}

@@ -1,0 +1,142 @@
+//! What requests have in common: bodies, query strings, the collection in the path.
+
+use gateway::Call;
+use model::{CollectionRef, Command, Outcome, Query, Reply, Schema, Visibility, WriteOp};
+use serde::de::{DeserializeOwned, IgnoredAny};
+
+use std::sync::Arc;
+
+use crate::error::Failure;
+
+/// The place of a field in validation errors.
+pub(crate) const BODY: &str = "JSON body";
+
+/// A shard key, which no collection of a single process has.
+pub(crate) type ShardKey = Option<IgnoredAny>;
+
+/// The body as JSON; the content type does not matter.
+pub(crate) fn body<T: DeserializeOwned>(call: &Call<'_>) -> Result<T, Failure> {
+    serde_json::from_slice(&call.body).map_err(Failure::format)
+}
+
+/// The collection or alias in the path of a request about something that should exist.
+pub(crate) fn collection(call: &Call<'_>) -> Result<CollectionRef, Failure> {
+    let name = call.param("collection_name");
+    length_checked(name)?;
+    CollectionRef::in_default(name).map_err(|_| {
+        // No collection can have such a name.
+        Failure::from(model::Error::no_collection(name))
+    })
+}
+
+/// The name in the path of a request that creates a collection.
+pub(crate) fn new_collection(call: &Call<'_>) -> Result<CollectionRef, Failure> {
+    let name = call.param("collection_name");
+    length_checked(name)?;
+    CollectionRef::in_default(name)
+        .map_err(|error| Failure::validation("path parameters", "collection_name", error))
+}
+
+fn length_checked(name: &str) -> Result<(), Failure> {
+    if name.is_empty() || name.len() > model::name::NAME_BYTES_MAX {
+        let text = format!("value {name:?} invalid, must be from 1 to 255 characters");
+        return Err(Failure::validation("path parameters", "collection_name", text));
+    }
+    Ok(())
+}
+
+/// Refuses a shard key: a single process has one shard without a key.
+pub(crate) fn no_shard_key(key: &ShardKey) -> Result<(), Failure> {
+    match key {
+        Some(_) => Err(Failure::unsupported("`shard_key`")),
+        None => Ok(()),
+    }
+}
+
+fn bad_parameter(text: impl core::fmt::Display) -> Failure {
+    let text = format!("Deserialize error in query parameters: {text}");
+    Failure::new(http::StatusCode::BAD_REQUEST, text)
+}
+
+fn check_timeout(value: &str) -> Result<(), Failure> {
+    match value.parse::<u64>() {
+        Ok(0) => Err(bad_parameter("invalid value: integer `0`, expected a nonzero u64")),
+        Ok(_) => Ok(()),
+        Err(error) => Err(bad_parameter(error)),
+    }
+}
+
+fn one_of(value: &str, known: &[&str]) -> Result<(), Failure> {
+    if known.contains(&value) {
+        return Ok(());
+    }
+    let expected: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
+    let expected = expected.join(", ");
+    Err(bad_parameter(format_args!("unknown variant `{value}`, expected one of {expected}")))
+}
+
+/// Checks the parameters of a reading request. A single process is consistent at every level, and
+/// a query is never interrupted.
+pub(crate) fn read_parameters(call: &Call<'_>) -> Result<(), Failure> {
+    for (name, value) in call.query_pairs() {
+        match &*name {
+            "timeout" => check_timeout(&value)?,
+            "consistency" if value.parse::<u64>().is_err() => {
+                one_of(&value, &["majority", "quorum", "all"])?;
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The parameters of a changing request: `wait`, and the checked others. Writes to one collection
+/// are applied in one order, so every `ordering` holds.
+pub(crate) fn write_parameters(call: &Call<'_>) -> Result<Visibility, Failure> {
+    let mut visibility = Visibility::Durable;
+    for (name, value) in call.query_pairs() {
+        match (&*name, &*value) {
+            ("wait", "true") => visibility = Visibility::Applied,
+            ("wait", "false") => visibility = Visibility::Durable,
+            ("wait", _) => {
+                return Err(bad_parameter("provided string was not `true` or `false`"));
+            }
+            ("timeout", value) => check_timeout(value)?,
+            ("ordering", value) => one_of(value, &["weak", "medium", "strong"])?,
+            _ => {}
+        }
+    }
+    Ok(visibility)
+}
+
+/// Asks the executor.
+pub(crate) async fn query(call: &Call<'_>, query: Query) -> Result<Reply, Failure> {
+    Ok(call.executor.query(query).await?)
+}
+
+/// The schema of a collection.
+pub(crate) async fn schema(
+    call: &Call<'_>,
+    collection: CollectionRef,
+) -> Result<Arc<Schema>, Failure> {
+    match query(call, Query::ReadSchema(collection)).await? {
+        Reply::Schema(schema) => Ok(schema),
+        other => Err(other.unexpected().into()),
+    }
+}
+
+/// Applies `operations` in order, all or none; the number of the last.
+pub(crate) async fn write(
+    call: &Call<'_>,
+    collection: CollectionRef,
+    operations: Vec<WriteOp>,
+    visibility: Visibility,
+) -> Result<u64, Failure> {
+    let command = Command::Write { collection, operations, visibility };
+    match call.executor.execute(command).await? {
+        Outcome::Written { operation } => Ok(operation),
+        Outcome::Done | Outcome::Existed(_) => {
+            Err(model::Error::internal("a write was answered like another command").into())
+        }
+    }
+}

@@ -1,0 +1,379 @@
+//! Vectors on the wire: a list, a list of lists, an object of named ones.
+
+use core::fmt;
+
+use model::{MultiVector, NamedVectors, SparseVector, Vector, VectorName};
+use serde::Deserialize;
+use serde::de::{
+    DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor,
+};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use crate::error::Failure;
+
+/// One vector in a body.
+#[derive(Debug, PartialEq)]
+pub(crate) enum WireVector {
+    Dense(Vec<f32>),
+    Multi(Vec<Vec<f32>>),
+    Sparse { indices: Vec<u32>, values: Vec<f32> },
+    /// A text, an image or another object that a model should embed.
+    Inference,
+}
+
+/// The vectors of one point in a body.
+#[derive(Debug, PartialEq)]
+pub(crate) enum WireVectors {
+    /// The unnamed one.
+    Unnamed(WireVector),
+    /// By name.
+    Named(Vec<(String, WireVector)>),
+}
+
+impl WireVector {
+    /// # Errors
+    /// When the vector is malformed or would have to be computed by a model.
+    pub(crate) fn decode(self) -> Result<Vector, Failure> {
+        match self {
+            Self::Dense(values) => Ok(Vector::Dense(values)),
+            Self::Multi(rows) => {
+                let dim = rows.first().map_or(0, Vec::len);
+                if let Some(row) = rows.iter().find(|row| row.len() != dim) {
+                    return Err(Failure::wrong_input(format_args!(
+                        "Vector dimension error: expected dim: {dim}, got {}",
+                        row.len()
+                    )));
+                }
+                Ok(Vector::Multi(MultiVector::new(dim, rows.concat())?))
+            }
+            Self::Sparse { indices, values } => {
+                Ok(Vector::Sparse(SparseVector::new(indices, values)?))
+            }
+            Self::Inference => Err(Failure::unsupported("Inference (a text, image or object)")),
+        }
+    }
+}
+
+impl WireVectors {
+    /// # Errors
+    /// When one of them is malformed.
+    pub(crate) fn decode(self) -> Result<NamedVectors, Failure> {
+        match self {
+            Self::Unnamed(vector) => Ok(vec![(VectorName::default(), vector.decode()?)]),
+            Self::Named(vectors) => vectors
+                .into_iter()
+                .map(|(name, vector)| Ok((VectorName::new(name)?, vector.decode()?)))
+                .collect(),
+        }
+    }
+}
+
+/// A number that has a finite `f32` nearest to it.
+fn finite<E: Error>(value: f32) -> Result<f32, E> {
+    if value.is_finite() {
+        Ok(value)
+    } else {
+        Err(E::custom("number out of range of a 32-bit float"))
+    }
+}
+
+/// Elements read at once before more room is made: lengths are not announced in JSON, and vectors
+/// of one request are mostly of one length.
+const ROOM: usize = 384;
+
+/// Reads the rest of a list of numbers behind `first`.
+fn read_numbers<'de, A: SeqAccess<'de>>(
+    first: Option<f32>,
+    elements: &mut A,
+) -> Result<Vec<f32>, A::Error> {
+    let mut numbers = Vec::with_capacity(ROOM);
+    numbers.extend(first);
+    while let Some(number) = elements.next_element::<f32>()? {
+        numbers.push(number);
+    }
+    // One pass at the end is cheaper than a branch per number.
+    if let Some(number) = numbers.iter().find(|number| !number.is_finite()) {
+        finite(*number)?;
+    }
+    if numbers.len() < ROOM {
+        numbers.shrink_to_fit();
+    }
+    Ok(numbers)
+}
+
+/// The first element of a list decides what the list is.
+enum Element {
+    Number(f32),
+    Row(Vec<f32>),
+}
+
+struct ElementVisitor;
+
+impl<'de> Visitor<'de> for ElementVisitor {
+    type Value = Element;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number or a list of numbers")
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<Element, E> {
+        Ok(Element::Number(number as f32))
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Element, E> {
+        Ok(Element::Number(number as f32))
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Element, E> {
+        Ok(Element::Number(number as f32))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Element, A::Error> {
+        read_numbers(None, &mut elements).map(Element::Row)
+    }
+}
+
+impl<'de> Deserialize<'de> for Element {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ElementVisitor)
+    }
+}
+
+/// A list of numbers.
+pub(crate) struct Numbers(pub(crate) Vec<f32>);
+
+impl<'de> Deserialize<'de> for Numbers {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NumbersVisitor;
+        impl<'de> Visitor<'de> for NumbersVisitor {
+            type Value = Numbers;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of numbers")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Numbers, A::Error> {
+                read_numbers(None, &mut elements).map(Numbers)
+            }
+        }
+        deserializer.deserialize_seq(NumbersVisitor)
+    }
+}
+
+/// Reads a list: numbers, or rows of numbers.
+pub(crate) fn read_list<'de, A: SeqAccess<'de>>(mut elements: A) -> Result<WireVector, A::Error> {
+    match elements.next_element::<Element>()? {
+        None => Ok(WireVector::Dense(Vec::new())),
+        Some(Element::Number(first)) => {
+            read_numbers(Some(first), &mut elements).map(WireVector::Dense)
+        }
+        Some(Element::Row(first)) => {
+            let mut rows = vec![first];
+            while let Some(Numbers(row)) = elements.next_element()? {
+                rows.push(row);
+            }
+            Ok(WireVector::Multi(rows))
+        }
+    }
+}
+
+struct VectorVisitor;
+
+impl<'de> Visitor<'de> for VectorVisitor {
+    type Value = WireVector;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a vector: a list of numbers, a list of lists, or {indices, values}")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, elements: A) -> Result<WireVector, A::Error> {
+        read_list(elements)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<WireVector, A::Error> {
+        let (mut indices, mut values) = (None, None);
+        while let Some(name) = fields.next_key::<String>()? {
+            match &*name {
+                "indices" => indices = Some(fields.next_value::<Vec<u32>>()?),
+                "values" => values = Some(fields.next_value::<Numbers>()?.0),
+                _ => {
+                    fields.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        match (indices, values) {
+            (Some(indices), Some(values)) => Ok(WireVector::Sparse { indices, values }),
+            (None, None) => Ok(WireVector::Inference),
+            (None, Some(_)) => Err(A::Error::missing_field("indices")),
+            (Some(_), None) => Err(A::Error::missing_field("values")),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for WireVector {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(VectorVisitor)
+    }
+}
+
+/// A field of an object of vectors, or the mark of an object to be embedded: `{"text": "…"}`.
+enum NamedOrMark {
+    Vector(WireVector),
+    Mark,
+}
+
+struct NamedVisitor;
+
+impl<'de> Visitor<'de> for NamedVisitor {
+    type Value = NamedOrMark;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        VectorVisitor.expecting(f)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, elements: A) -> Result<NamedOrMark, A::Error> {
+        read_list(elements).map(NamedOrMark::Vector)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<NamedOrMark, A::Error> {
+        VectorVisitor.visit_map(fields).map(NamedOrMark::Vector)
+    }
+
+    fn visit_str<E: Error>(self, _: &str) -> Result<NamedOrMark, E> {
+        Ok(NamedOrMark::Mark)
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for NamedVisitor {
+    type Value = NamedOrMark;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<NamedOrMark, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+struct VectorsVisitor;
+
+impl<'de> Visitor<'de> for VectorsVisitor {
+    type Value = WireVectors;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a vector or an object of named vectors")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, elements: A) -> Result<WireVectors, A::Error> {
+        read_list(elements).map(WireVectors::Unnamed)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<WireVectors, A::Error> {
+        let mut named: Vec<(String, WireVector)> = Vec::new();
+        while let Some(name) = fields.next_key::<String>()? {
+            match fields.next_value_seed(NamedVisitor)? {
+                NamedOrMark::Vector(vector) => match named.iter_mut().find(|(n, _)| *n == name) {
+                    Some((_, earlier)) => *earlier = vector,
+                    None => named.push((name, vector)),
+                },
+                NamedOrMark::Mark => {
+                    while fields.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                    return Ok(WireVectors::Unnamed(WireVector::Inference));
+                }
+            }
+        }
+        Ok(WireVectors::Named(named))
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<WireVectors, E> {
+        Err(E::invalid_type(Unexpected::Unit, &self))
+    }
+}
+
+impl<'de> Deserialize<'de> for WireVectors {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(VectorsVisitor)
+    }
+}
+
+struct ShownVector<'a>(&'a Vector);
+
+/// The vectors of a point in a response: the unnamed one alone as a list, others by name.
+pub(crate) struct ShownVectors<'a>(pub(crate) &'a NamedVectors);
+
+impl Serialize for ShownVector<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Vector::Dense(values) => serializer.collect_seq(values),
+            Vector::Multi(rows) => serializer.collect_seq(rows.rows()),
+            Vector::Sparse(sparse) => {
+                let mut map = serializer.serialize_map(Some(2))?;
+                map.serialize_entry("indices", sparse.indices())?;
+                map.serialize_entry("values", sparse.values())?;
+                map.end()
+            }
+            Vector::Binary(_) => Err(serde::ser::Error::custom(
+                "a vector of bits cannot be shown by this interface",
+            )),
+        }
+    }
+}
+
+impl Serialize for ShownVectors<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0.as_slice() {
+            [(name, vector)] if name.is_unnamed() => ShownVector(vector).serialize(serializer),
+            named => serializer
+                .collect_map(named.iter().map(|(name, v)| (name.as_str(), ShownVector(v)))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn decode(json: &str) -> Result<WireVectors, String> {
+        serde_json::from_str(json).map_err(|e| e.to_string())
+    }
+
+    fn unnamed(vector: WireVector) -> Result<WireVectors, String> {
+        Ok(WireVectors::Unnamed(vector))
+    }
+
+    #[test]
+    fn every_shape_is_told_apart() {
+        assert_eq!(decode("[1, -2, 0.5]"), unnamed(WireVector::Dense(vec![1.0, -2.0, 0.5])));
+        assert_eq!(decode("[]"), unnamed(WireVector::Dense(vec![])));
+        assert_eq!(
+            decode("[[1, 2], [3, 4]]"),
+            unnamed(WireVector::Multi(vec![vec![1.0, 2.0], vec![3.0, 4.0]]))
+        );
+        assert_eq!(
+            decode(r#"{"a": [1], "text": {"indices": [3], "values": [0.5]}}"#),
+            Ok(WireVectors::Named(vec![
+                ("a".into(), WireVector::Dense(vec![1.0])),
+                ("text".into(), WireVector::Sparse { indices: vec![3], values: vec![0.5] }),
+            ]))
+        );
+        let text = r#"{"text": "hello", "model": "m"}"#;
+        assert_eq!(decode(text), unnamed(WireVector::Inference));
+        assert_eq!(decode("{}"), Ok(WireVectors::Named(vec![])));
+    }
+
+    #[test]
+    fn what_is_no_finite_float_is_refused() {
+        for json in ["[1e39]", "[0.5, -1e39]", "[1e999]", "[NaN]", "[null]", "[\"1\"]", "null"] {
+            assert!(decode(json).is_err(), "{json}");
+        }
+        assert_eq!(decode("[3e38]"), unnamed(WireVector::Dense(vec![3e38])));
+    }
+
+    #[test]
+    fn rows_of_unequal_length_are_refused() {
+        let rows = WireVector::Multi(vec![vec![1.0], vec![1.0, 2.0]]);
+        let failure = rows.decode().unwrap_err();
+        assert_eq!(
+            failure.text,
+            "Wrong input: Vector dimension error: expected dim: 1, got 2"
+        );
+    }
+}

@@ -1,0 +1,1 @@
+//! Payload edits by path: merging fields in, removing values, projecting.

@@ -1,0 +1,22 @@
+//! The cases, by name. Each returns its answers as text.
+
+mod indexes;
+mod vectors;
+
+/// A case: what it is called, and how to run it.
+pub struct Case {
+    /// Unique among the cases.
+    pub name: &'static str,
+    /// Builds, asks, and writes the answers down.
+    pub run: fn() -> String,
+}
+
+/// Every case.
+pub const CASES: &[Case] = &[
+    Case { name: "kernels", run: vectors::kernels },
+    Case { name: "index, dot", run: indexes::dot },
+    Case { name: "index, cosine", run: indexes::cosine },
+    Case { name: "index, L2", run: indexes::l2 },
+    Case { name: "index, L1", run: indexes::l1 },
+    Case { name: "index, few bits of precision", run: indexes::twins },
+];

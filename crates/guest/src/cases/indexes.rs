@@ -1,0 +1,96 @@
+//! Flat and HNSW over one block: every metric, several `ef`, filters and deletes.
+
+use std::fmt::Write;
+
+use index::{Allowed, DenseBlock, Hnsw, HnswParams, Probe, Scored, Scratch, flat, hnsw};
+use kernels::float;
+use model::Metric;
+use rows::{BitSet, RowId};
+
+use crate::noise::Noise;
+
+const ROWS: usize = 1500;
+const QUERIES: usize = 12;
+
+pub(super) fn dot() -> String {
+    searches(Metric::Dot, 48, 1, |component| component)
+}
+
+pub(super) fn cosine() -> String {
+    // A dimension that no vector width divides.
+    searches(Metric::Cosine, 37, 2, |component| component)
+}
+
+pub(super) fn l2() -> String {
+    searches(Metric::L2, 64, 3, |component| component * 100.0)
+}
+
+pub(super) fn l1() -> String {
+    searches(Metric::L1, 17, 4, |component| component)
+}
+
+/// Components of three values: many rows are equal, and many scores are.
+pub(super) fn twins() -> String {
+    searches(Metric::L2, 6, 5, f32::round)
+}
+
+fn searches(metric: Metric, dim: usize, seed: u64, shape: fn(f32) -> f32) -> String {
+    let mut noise = Noise::new(seed);
+    let mut matrix = noise.clustered(ROWS + QUERIES, dim);
+    for row in matrix.chunks_exact_mut(dim) {
+        row.iter_mut().for_each(|component| *component = shape(*component));
+        if metric == Metric::Cosine {
+            float::normalize(row);
+        }
+    }
+    let (stored, queries) = matrix.split_at(ROWS * dim);
+    let block = DenseBlock::from_rows(stored, dim, metric).expect("whole rows");
+    // Every seventh row is deleted before the graph is built, every fifth of the rest afterwards.
+    let row_ids = || (0..ROWS as u32).map(RowId);
+    let present = BitSet::from_rows(ROWS, row_ids().filter(|row| row.0 % 7 != 0));
+    let params = HnswParams { seed, ..HnswParams::default() };
+    let blocks = hnsw::build(&block, Some(&present), &params, &|_, _| ());
+    let mut answers = String::new();
+    for (name, bytes) in &blocks {
+        writeln!(answers, "{name}: {} bytes, {:016x}", bytes.len(), fingerprint(bytes))
+            .expect("a string takes everything");
+    }
+    let graph = Hnsw::open(&blocks, block.clone()).expect("it was just built");
+    let alive = BitSet::from_rows(ROWS, present.iter().filter(|row| row.0 % 5 != 0));
+    let few = BitSet::from_rows(ROWS, alive.iter().filter(|row| row.0 % 101 == 1));
+    let some = |row: RowId| alive.contains(row) && row.0 % 4 == 1;
+    let mut scratch = Scratch::default();
+    for (number, vector) in queries.chunks_exact(dim).enumerate() {
+        for (filter, allowed) in [
+            ("alive", Allowed::Set(&alive)),
+            ("few", Allowed::Set(&few)),
+            ("some", Allowed::Test(&some)),
+        ] {
+            let exact = flat::search(&block, &Probe { vector, k: 10, ef: 0, allowed });
+            note(&mut answers, &format!("{number} {filter} exact"), &exact);
+            for ef in [10, 40, 300] {
+                let probe = Probe { vector, k: 10, ef, allowed };
+                let found = graph.search(&probe, &mut scratch);
+                note(&mut answers, &format!("{number} {filter} ef {ef}"), &found);
+            }
+        }
+    }
+    answers
+}
+
+/// One line: what was asked, and each row with the bits of its score.
+fn note(answers: &mut String, question: &str, found: &[Scored]) {
+    write!(answers, "{question}:").expect("a string takes everything");
+    for hit in found {
+        write!(answers, " {}:{:08x}", hit.row.0, hit.score.to_bits())
+            .expect("a string takes everything");
+    }
+    answers.push('\n');
+}
+
+/// FNV-1a (Fowler, Noll, Vo), to compare blocks that are too long to print.
+fn fingerprint(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}

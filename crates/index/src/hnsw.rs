@@ -1,0 +1,203 @@
+//! HNSW: a graph over 8-bit codes, walked per query with its own `ef` and filter.
+//!
+//! Malkov & Yashunin 2016. The graph is built once per immutable block ([`build`]) and stored as
+//! two blocks, codes and links; [`Hnsw::open`] reads both in place. A search walks on the codes with
+//! integer distances, which are equal on every processor, and compares the best candidates again
+//! in `f32`: ids and scores are therefore the same natively and in wasm.
+
+use bytes::Bytes;
+use kernels::code::CodeKernels;
+use rows::{BitSet, Scored};
+
+use crate::aligned::AlignedBytes;
+use crate::builder::{self, Input};
+use crate::codes::{self, Codes};
+use crate::graph::{self, Graph};
+use crate::open_error::OpenError;
+use crate::similarity::Similarity;
+use crate::space::{FloatSpace, with_code_space};
+use crate::walk::{self, Filtering, Scratch, TWO_HOP_SHARE};
+use crate::{Allowed, DenseBlock, Probe, flat};
+
+pub use crate::builder::BuilderKind;
+
+/// Stored parts of an index by name.
+pub type Blocks = Vec<(&'static str, Bytes)>;
+
+/// Candidates compared in `f32` beyond the `k` wanted, at least: codes put neighbours that are
+/// almost equally near in a slightly wrong order.
+const RESCORED_EXTRA: usize = 20;
+
+/// A query with more than this share of its energy outside the range of the codes is walked in
+/// `f32`: its code would say little about where it lies.
+const CLIPPED_SHARE_MAX: f32 = 1e-3;
+
+/// How to build a graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HnswParams {
+    /// Links per row on upper levels (the paper's `M`); level zero has twice as many. In `4..=32`,
+    /// others are brought to the nearer end.
+    pub m: usize,
+    /// Candidates kept while looking for a new row's neighbours (the paper's `efConstruction`).
+    pub ef_construct: usize,
+    /// Decides the level of every row: the same seed gives the same graph.
+    pub seed: u64,
+    /// Which builder.
+    pub builder: BuilderKind,
+}
+
+impl Default for HnswParams {
+    fn default() -> Self {
+        Self {
+            m: 16,
+            ef_construct: 100,
+            seed: 0x5ee_d0f_5ce_2217,
+            builder: BuilderKind::Auto,
+        }
+    }
+}
+
+/// Builds the index of `block` and returns the blocks to store, for [`Hnsw::open`].
+///
+/// `present` leaves out rows that have no vector or are deleted: they get no links and no search
+/// finds them through the graph. `progress(done, total)` is called now and then, in rows.
+/// Equal input and seed give equal bytes.
+#[must_use]
+pub fn build(
+    block: &DenseBlock,
+    present: Option<&BitSet>,
+    params: &HnswParams,
+    progress: &(dyn Fn(usize, usize) + Sync),
+) -> Blocks {
+    let codes = Codes::encode(block);
+    let rows: Vec<u32> = (0..block.len() as u32)
+        .filter(|&row| present.is_none_or(|present| present.contains(row.into())))
+        .collect();
+    let links = builder::build(
+        &Input {
+            codes: &codes,
+            rows: &rows,
+            progress,
+        },
+        params,
+    );
+    vec![
+        (codes::BLOCK, codes.bytes().clone()),
+        (graph::BLOCK, links.encode()),
+    ]
+}
+
+/// A graph over the rows of one block, ready to search.
+#[derive(Clone, Debug)]
+pub struct Hnsw {
+    block: DenseBlock,
+    codes: Codes,
+    graph: Graph,
+    similarity: Similarity,
+    kernels: &'static CodeKernels,
+}
+
+impl Hnsw {
+    /// Opens the stored `blocks` of an index over `block`, without copying them.
+    ///
+    /// # Errors
+    /// `Corrupt` when a block is missing, damaged or of another block's rows.
+    pub fn open(
+        blocks: &[(impl AsRef<str>, Bytes)],
+        block: DenseBlock,
+    ) -> Result<Self, model::Error> {
+        let find = |name: &'static str| {
+            let found = blocks.iter().find(|(stored, _)| stored.as_ref() == name);
+            found
+                .map(|(_, bytes)| bytes.clone())
+                .ok_or(OpenError::Missing { name })
+        };
+        let codes = Codes::open(find(codes::BLOCK)?, &block)?;
+        let graph = Graph::open(find(graph::BLOCK)?, block.len())?;
+        let similarity =
+            Similarity::for_metric(block.metric()).expect("a block refuses metrics on bits");
+        Ok(Self {
+            block,
+            codes,
+            graph,
+            similarity,
+            kernels: CodeKernels::best(),
+        })
+    }
+
+    /// The allowed rows most similar to the probe, best first; ties by ascending row.
+    ///
+    /// Same signature and order as [`flat::search`], and equal scores for equal rows. Approximate:
+    /// more of the true neighbours are found as `ef` grows. A walk that comes back with fewer than
+    /// `k` rows is answered by the exact scan instead.
+    ///
+    /// # Panics
+    /// When the probe's vector has not the block's dimension.
+    pub fn search(&self, probe: &Probe<'_>, scratch: &mut Scratch) -> Vec<Scored> {
+        assert_eq!(
+            probe.vector.len(),
+            self.block.dim(),
+            "query of the wrong dimension"
+        );
+        if probe.k == 0 || self.block.is_empty() {
+            return Vec::new();
+        }
+        self.walk(probe, scratch);
+        let rescored = probe.k + probe.k.max(RESCORED_EXTRA);
+        let candidates = scratch.pool.allowed_rows().take(rescored);
+        let found = flat::search_rows(&self.block, probe.vector, candidates, probe.k);
+        if found.len() < probe.k.min(self.block.len()) {
+            return flat::search(&self.block, probe);
+        }
+        found
+    }
+
+    fn walk(&self, probe: &Probe<'_>, scratch: &mut Scratch) {
+        let ef = probe.ef.max(probe.k);
+        let filtering = self.filtering(&probe.allowed);
+        if self.codes.clipped_share(probe.vector) > CLIPPED_SHARE_MAX {
+            let space = FloatSpace::new(&self.block, probe.vector, self.similarity);
+            walk::walk(&self.graph, &space, ef, &probe.allowed, filtering, scratch);
+            return;
+        }
+        // Taken out while the walk borrows the rest of the scratch.
+        let mut code: AlignedBytes = std::mem::take(&mut scratch.code);
+        self.codes.encode_query(probe.vector, &mut code);
+        with_code_space!(&self.codes, &code, self.kernels, |space| {
+            walk::walk(&self.graph, space, ef, &probe.allowed, filtering, scratch);
+        });
+        scratch.code = code;
+    }
+
+    fn filtering(&self, allowed: &Allowed<'_>) -> Filtering {
+        let share = match allowed {
+            Allowed::All => 1.0,
+            Allowed::Set(_) | Allowed::Test(_) => {
+                allowed.estimate(self.block.len()) as f64 / self.block.len() as f64
+            }
+        };
+        if share < TWO_HOP_SHARE {
+            Filtering::LookThrough
+        } else {
+            Filtering::StepOn
+        }
+    }
+
+    /// The rows that the index ranges over.
+    #[must_use]
+    pub fn block(&self) -> &DenseBlock {
+        &self.block
+    }
+
+    /// Bytes that a walk touches: codes and links, without the `f32` rows.
+    #[must_use]
+    pub fn hot_bytes(&self) -> usize {
+        self.codes.bytes().len() + self.graph.len_bytes()
+    }
+
+    /// Number of `present` rows that no walk can reach: zero in a sound graph.
+    #[must_use]
+    pub fn unreachable_rows(&self, present: Option<&BitSet>) -> usize {
+        builder::reach::unreachable(&self.graph, present)
+    }
+}

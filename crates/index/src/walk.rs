@@ -1,0 +1,432 @@
+//! The walk over a graph: best first, over one sorted pool of candidates.
+//!
+//! The paper's algorithm 2 keeps two heaps, candidates and results. Here both are one ascending
+//! array of packed integers (distance, row, two flags): inserting moves a few hundred bytes at
+//! most, "the nearest unexpanded" is a cursor, and the worst result is the last element.
+//!
+//! Filters act inside the walk. Rows that are not allowed stay in the pool as stepping stones but
+//! are not counted: the pool ends at the `ef`th allowed row. When few rows are allowed
+//! ([`TWO_HOP_SHARE`]) the pool would fill with stepping stones; then rows that are not allowed are
+//! not compared at all, and the walk looks through them at *their* links instead (the idea of
+//! ACORN, Patel et al. 2024).
+
+use rows::RowId;
+
+use crate::Allowed;
+use crate::aligned::AlignedBytes;
+use crate::graph::{Graph, present};
+use crate::probe::sample_row;
+use crate::space::Space;
+
+/// Below this share of allowed rows a walk looks through the others instead of stepping on them.
+pub(crate) const TWO_HOP_SHARE: f64 = 0.4;
+
+/// Allowed rows that a two-hop walk starts from besides the entry: the neighbourhood of the query
+/// may hold no allowed row at all.
+const SEED_ROWS: usize = 16;
+
+/// At most this many links are followed from one node in a two-hop walk: a dense filter would make
+/// it compare `links²` rows.
+const TWO_HOP_ROWS_MAX: usize = 96;
+
+/// How many rows ahead of the comparison their codes are asked for.
+const PREFETCH_ROWS: usize = 8;
+
+const EXPANDED: u64 = 1;
+const ALLOWED: u64 = 2;
+
+/// Distance above row above the flags.
+#[inline]
+fn pack(distance: u32, row: u32, allowed: bool) -> u64 {
+    u64::from(distance) << 32 | u64::from(row) << 2 | u64::from(allowed) << 1
+}
+
+#[inline]
+fn row_of(entry: u64) -> u32 {
+    entry as u32 >> 2
+}
+
+/// The working memory of one search, kept between searches so that none allocates.
+///
+/// Owned by the caller: one per concurrent search. Any scratch serves any index.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    pub(crate) visited: Visited,
+    pub(crate) pool: Pool,
+    batch: Vec<u32>,
+    pub(crate) code: AlignedBytes,
+}
+
+impl Scratch {
+    /// Empty scratch; it grows to what the largest search needs.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+/// Rows seen by the current search: one bit each.
+#[derive(Debug, Default)]
+pub(crate) struct Visited {
+    words: Vec<u64>,
+    // The rows set, so that clearing costs what the search cost and not what the segment holds.
+    rows: Vec<u32>,
+}
+
+impl Visited {
+    fn start(&mut self, rows: usize) {
+        let words = rows.div_ceil(64);
+        if self.rows.len() > words {
+            self.words.fill(0);
+        } else {
+            for &row in &self.rows {
+                self.words[row as usize / 64] = 0;
+            }
+        }
+        self.rows.clear();
+        if self.words.len() < words {
+            self.words.resize(words, 0);
+        }
+    }
+
+    /// Marks `row`; returns whether it was unmarked.
+    #[inline]
+    fn insert(&mut self, row: u32) -> bool {
+        let word = &mut self.words[row as usize / 64];
+        let bit = 1 << (row % 64);
+        if *word & bit != 0 {
+            return false;
+        }
+        *word |= bit;
+        self.rows.push(row);
+        true
+    }
+}
+
+/// Candidates, nearest first.
+#[derive(Debug, Default)]
+pub(crate) struct Pool {
+    entries: Vec<u64>,
+    ef: usize,
+    hits: usize,
+    next: usize,
+}
+
+impl Pool {
+    fn start(&mut self, ef: usize) {
+        self.entries.clear();
+        self.ef = ef.max(1);
+        self.hits = 0;
+        self.next = 0;
+    }
+
+    /// Offers a candidate. Once `ef` allowed rows are held, the last of them ends the pool.
+    #[inline]
+    fn offer(&mut self, entry: u64) {
+        if self.hits >= self.ef && self.entries.last().is_some_and(|&last| last < entry) {
+            return;
+        }
+        let at = self.entries.partition_point(|&held| held < entry);
+        self.entries.insert(at, entry);
+        self.next = self.next.min(at);
+        self.hits += usize::from(entry & ALLOWED != 0);
+        if self.hits >= self.ef {
+            if self.hits > self.ef {
+                self.entries.pop();
+                self.hits -= 1;
+            }
+            while self.entries.last().is_some_and(|last| last & ALLOWED == 0) {
+                self.entries.pop();
+            }
+        }
+    }
+
+    /// The nearest row that was not expanded yet; marks it as expanded.
+    #[inline]
+    fn expand_next(&mut self) -> Option<u32> {
+        while let Some(entry) = self.entries.get_mut(self.next) {
+            self.next += 1;
+            if *entry & EXPANDED == 0 {
+                *entry |= EXPANDED;
+                return Some(row_of(*entry));
+            }
+        }
+        None
+    }
+
+    /// The row that will be expanded next unless something nearer turns up.
+    #[inline]
+    fn peek(&self) -> Option<u32> {
+        self.entries.get(self.next).map(|&entry| row_of(entry))
+    }
+
+    /// The allowed rows found, nearest first.
+    pub(crate) fn allowed_rows(&self) -> impl Iterator<Item = RowId> + '_ {
+        let allowed = self.entries.iter().filter(|&entry| entry & ALLOWED != 0);
+        allowed.map(|&entry| RowId(row_of(entry)))
+    }
+
+    /// All entries as (distance, row), nearest first.
+    pub(crate) fn distances(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
+        self.entries
+            .iter()
+            .map(|&entry| ((entry >> 32) as u32, row_of(entry)))
+    }
+}
+
+/// Walks down the upper levels: the row of level zero nearest to the query, as far as a greedy
+/// descent finds it. The graph must not be empty.
+pub(crate) fn descend<S: Space>(graph: &Graph, space: &S) -> u32 {
+    let mut slot = graph.entry();
+    for at in (0..graph.level_count()).rev() {
+        let level = graph.level(at);
+        let mut nearest = space.distance(level.rows[slot as usize]);
+        loop {
+            let before = slot;
+            for &link in level.links(before) {
+                let distance = space.distance(level.rows[link as usize]);
+                if (distance, link) < (nearest, slot) {
+                    (nearest, slot) = (distance, link);
+                }
+            }
+            if slot == before {
+                break;
+            }
+        }
+        slot = level.below[slot as usize];
+    }
+    slot
+}
+
+/// Which way a filtered walk goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Filtering {
+    /// Rows that are not allowed are stepped on but not returned.
+    StepOn,
+    /// Rows that are not allowed are looked through.
+    LookThrough,
+}
+
+/// Walks level zero of `graph` from the row that [`descend`] finds. Afterwards `scratch.pool` holds
+/// what was found: up to `ef` allowed rows, nearest first.
+pub(crate) fn walk<S: Space>(
+    graph: &Graph,
+    space: &S,
+    ef: usize,
+    allowed: &Allowed<'_>,
+    filtering: Filtering,
+    scratch: &mut Scratch,
+) {
+    scratch.visited.start(graph.rows());
+    scratch.pool.start(ef);
+    if graph.rows() == 0 {
+        return;
+    }
+    let entry = descend(graph, space);
+    let mut walker = Walker {
+        base: graph.base(),
+        per_row: graph.per_row(),
+        space,
+        scratch,
+    };
+    match (filtering, allowed) {
+        (Filtering::StepOn, Allowed::All) => walker.step(entry, |_| true),
+        (Filtering::StepOn, Allowed::Set(set)) => {
+            walker.step(entry, |row| set.contains(RowId(row)));
+        }
+        (Filtering::StepOn, Allowed::Test(test)) => walker.step(entry, |row| test(RowId(row))),
+        (Filtering::LookThrough, _) => {
+            walker.seed(allowed, graph.rows());
+            walker.look_through(entry, |row| allowed.contains(RowId(row)));
+        }
+    }
+}
+
+struct Walker<'a, S> {
+    base: &'a [u32],
+    per_row: usize,
+    space: &'a S,
+    scratch: &'a mut Scratch,
+}
+
+impl<'a, S: Space> Walker<'a, S> {
+    #[inline]
+    fn links(&self, row: u32) -> &'a [u32] {
+        present(&self.base[row as usize * self.per_row..][..self.per_row])
+    }
+
+    /// Walks over all rows, counting the allowed ones.
+    fn step(&mut self, entry: u32, allowed: impl Fn(u32) -> bool) {
+        self.scratch.visited.insert(entry);
+        self.scratch
+            .pool
+            .offer(pack(self.space.distance(entry), entry, allowed(entry)));
+        while let Some(row) = self.scratch.pool.expand_next() {
+            if let Some(next) = self.scratch.pool.peek() {
+                let links = &self.base[next as usize * self.per_row..][..self.per_row];
+                kernels::prefetch(bytemuck::cast_slice(links));
+            }
+            self.scratch.batch.clear();
+            for &link in self.links(row) {
+                if self.scratch.visited.insert(link) {
+                    self.scratch.batch.push(link);
+                }
+            }
+            self.offer_batch(&allowed);
+        }
+    }
+
+    /// Walks over allowed rows only, following the links of the others as if they were one's own.
+    fn look_through(&mut self, entry: u32, allowed: impl Fn(u32) -> bool) {
+        self.scratch.batch.clear();
+        self.scratch.visited.insert(entry);
+        if allowed(entry) {
+            self.scratch.batch.push(entry);
+        } else {
+            self.gather_through(entry, &allowed);
+        }
+        self.offer_batch(&|_| true);
+        while let Some(row) = self.scratch.pool.expand_next() {
+            self.scratch.batch.clear();
+            self.gather_through(row, &allowed);
+            self.offer_batch(&|_| true);
+        }
+    }
+
+    /// Collects the unvisited allowed rows at most two links from `row`.
+    fn gather_through(&mut self, row: u32, allowed: &impl Fn(u32) -> bool) {
+        let (visited, batch) = (&mut self.scratch.visited, &mut self.scratch.batch);
+        let links = present(&self.base[row as usize * self.per_row..][..self.per_row]);
+        let mut bridges = [0_u32; 64];
+        let mut bridge_count = 0;
+        for &link in links {
+            if allowed(link) {
+                if visited.insert(link) {
+                    batch.push(link);
+                }
+            } else if bridge_count < bridges.len() && visited.insert(link) {
+                bridges[bridge_count] = link;
+                bridge_count += 1;
+                kernels::prefetch(bytemuck::cast_slice(
+                    &self.base[link as usize * self.per_row..][..self.per_row],
+                ));
+            }
+        }
+        for &bridge in &bridges[..bridge_count] {
+            let beyond = &self.base[bridge as usize * self.per_row..][..self.per_row];
+            for &link in present(beyond) {
+                if batch.len() >= TWO_HOP_ROWS_MAX {
+                    return;
+                }
+                if allowed(link) && visited.insert(link) {
+                    batch.push(link);
+                }
+            }
+        }
+    }
+
+    /// Puts a few allowed rows, spread over the segment, into the pool.
+    fn seed(&mut self, allowed: &Allowed<'_>, rows: usize) {
+        self.scratch.batch.clear();
+        let sampled = rows.min(crate::probe::SAMPLE_ROWS);
+        for at in 0..sampled {
+            let row = sample_row(at, sampled, rows);
+            if allowed.contains(row) && self.scratch.visited.insert(row.0) {
+                self.scratch.batch.push(row.0);
+            }
+            if self.scratch.batch.len() == SEED_ROWS {
+                break;
+            }
+        }
+        self.offer_batch(&|_| true);
+    }
+
+    /// Compares the rows of the batch with the query and offers them to the pool.
+    #[inline]
+    fn offer_batch(&mut self, allowed: &impl Fn(u32) -> bool) {
+        let (pool, batch, space) = (&mut self.scratch.pool, &self.scratch.batch, self.space);
+        for &row in batch.iter().take(PREFETCH_ROWS) {
+            space.prefetch(row);
+        }
+        let (fours, rest) = batch.as_chunks::<4>();
+        for (at, &rows) in fours.iter().enumerate() {
+            for &row in batch.iter().skip(at * 4 + PREFETCH_ROWS).take(4) {
+                space.prefetch(row);
+            }
+            for (row, distance) in rows.into_iter().zip(space.distances(rows)) {
+                pool.offer(pack(distance, row, allowed(row)));
+            }
+        }
+        for &row in rest {
+            pool.offer(pack(space.distance(row), row, allowed(row)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn visited_forgets_between_searches() {
+        let mut visited = Visited::default();
+        for rows in [100, 1000, 10] {
+            visited.start(rows);
+            assert!(visited.insert(9));
+            assert!(!visited.insert(9));
+            for row in 10..rows as u32 {
+                assert!(visited.insert(row), "row {row} of {rows}");
+            }
+        }
+    }
+
+    proptest! {
+        // The pool is what sorting everything and cutting behind the `ef`th allowed row gives.
+        #[test]
+        fn the_pool_keeps_the_nearest(
+            offers in proptest::collection::btree_map(0_u32..200, (0_u32..50, any::<bool>()), 0..80),
+            ef in 1_usize..12,
+        ) {
+            let mut pool = Pool::default();
+            pool.start(ef);
+            for (&row, &(distance, allowed)) in &offers {
+                pool.offer(pack(distance, row, allowed));
+            }
+            let mut all: Vec<(u32, u32, bool)> =
+                offers.iter().map(|(&row, &(distance, allowed))| (distance, row, allowed)).collect();
+            all.sort_unstable();
+            let allowed = || all.iter().filter(|entry| entry.2);
+            let expected: Vec<u32> = allowed().take(ef).map(|entry| entry.1).collect();
+            prop_assert_eq!(pool.allowed_rows().map(|row| row.0).collect::<Vec<_>>(), expected);
+            let end = if allowed().count() < ef {
+                all.len()
+            } else {
+                all.iter().enumerate().filter(|(_, entry)| entry.2).nth(ef - 1).unwrap().0 + 1
+            };
+            let kept: Vec<(u32, u32)> = all[..end].iter().map(|entry| (entry.0, entry.1)).collect();
+            prop_assert_eq!(pool.distances().collect::<Vec<_>>(), kept);
+        }
+
+        #[test]
+        fn every_candidate_is_expanded_once(
+            distances in proptest::collection::vec(0_u32..50, 1..60),
+        ) {
+            let mut pool = Pool::default();
+            pool.start(100);
+            let mut expanded = Vec::new();
+            for (row, distance) in distances.iter().enumerate() {
+                pool.offer(pack(*distance, row as u32, true));
+                if row % 3 == 0 {
+                    expanded.extend(pool.expand_next());
+                }
+            }
+            while let Some(row) = pool.expand_next() {
+                expanded.push(row);
+            }
+            expanded.sort_unstable();
+            prop_assert_eq!(expanded, (0..distances.len() as u32).collect::<Vec<_>>());
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! temp
+#![allow(clippy::disallowed_methods)]
+pub mod cli;
+pub mod client;
+pub mod import;
+pub mod settings;
+pub mod transport;

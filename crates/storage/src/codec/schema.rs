@@ -1,0 +1,182 @@
+//! Schemas, settings and their changes.
+
+use model::schema::{SegmentConfig, VectorChange};
+use model::{
+    ConfigChange, Dim, Error, FieldIndex, FieldKind, HnswConfig, IndexParams, Metric, Residency,
+    Schema, VectorField, VectorKind,
+};
+
+use super::{Codec, DecodeError, Reader, Writer};
+
+impl Codec for Schema {
+    fn encode(&self, out: &mut Writer) -> Result<(), Error> {
+        self.vectors.encode(out)?;
+        self.indexes.encode(out)?;
+        self.hnsw.encode(out)?;
+        self.segments.encode(out)?;
+        self.attributes.encode(out)
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            vectors: Codec::decode(input)?,
+            indexes: Codec::decode(input)?,
+            hnsw: Codec::decode(input)?,
+            segments: Codec::decode(input)?,
+            attributes: Codec::decode(input)?,
+        })
+    }
+}
+
+impl Codec for VectorField {
+    fn encode(&self, out: &mut Writer) -> Result<(), Error> {
+        self.name.encode(out)?;
+        self.kind.encode(out)?;
+        self.hnsw.encode(out)?;
+        self.residency.encode(out)
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            name: Codec::decode(input)?,
+            kind: Codec::decode(input)?,
+            hnsw: Codec::decode(input)?,
+            residency: Codec::decode(input)?,
+        })
+    }
+}
+
+impl Codec for VectorKind {
+    fn encode(&self, out: &mut Writer) -> Result<(), Error> {
+        match self {
+            Self::Dense { dim, metric } => {
+                out.u8(0);
+                out.varint(dim.get() as u64);
+                metric.encode(out)
+            }
+        }
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        match input.u8()? {
+            0 => {
+                let dim = Dim::new(input.varint()?).map_err(|_| input.malformed("a dimension"))?;
+                Ok(Self::Dense { dim, metric: Codec::decode(input)? })
+            }
+            _ => Err(input.malformed("a kind of vector field")),
+        }
+    }
+}
+
+/// A closed set of unit variants and their codes, one byte each.
+macro_rules! unit_codes {
+    ($type:ty, $what:literal, [$($variant:ident = $code:literal),+ $(,)?]) => {
+        impl Codec for $type {
+            fn encode(&self, out: &mut Writer) -> Result<(), Error> {
+                out.u8(match self { $(Self::$variant => $code),+ });
+                Ok(())
+            }
+
+            fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+                match input.u8()? {
+                    $($code => Ok(Self::$variant),)+
+                    _ => Err(input.malformed($what)),
+                }
+            }
+        }
+    };
+}
+pub(super) use unit_codes;
+
+unit_codes!(Metric, "a metric", [
+    Dot = 0, Cosine = 1, L2 = 2, L1 = 3, Hamming = 4, Jaccard = 5, Tanimoto = 6,
+    Substructure = 7, Superstructure = 8,
+]);
+
+unit_codes!(Residency, "a residency", [Mapped = 0, Resident = 1]);
+
+unit_codes!(FieldKind, "a kind of payload index", [
+    Keyword = 0, Integer = 1, Float = 2, Bool = 3, Datetime = 4, Uuid = 5, Geo = 6,
+]);
+
+impl Codec for HnswConfig {
+    fn encode(&self, out: &mut Writer) -> Result<(), Error> {
+        out.u32(u32::from(self.m));
+        out.u32(self.ef_construct);
+        out.u32(self.full_scan_threshold_kb);
+        Ok(())
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let m = u16::try_from(input.u32()?).map_err(|_| input.malformed("m of 16 bits"))?;
+        Ok(Self { m, ef_construct: input.u32()?, full_scan_threshold_kb: input.u32()? })
+    }
+}
+
+impl Codec for SegmentConfig {
+    fn encode(&self, out: &mut Writer) -> Result<(), Error> {
+        out.u32(self.indexing_threshold_kb);
+        out.u32(self.segment_kb_max);
+        out.f64(self.vacuum_deleted_share);
+        out.u32(self.vacuum_rows_min);
+        Ok(())
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            indexing_threshold_kb: input.u32()?,
+            segment_kb_max: input.u32()?,
+            vacuum_deleted_share: input.f64()?,
+            vacuum_rows_min: input.u32()?,
+        })
+    }
+}
+
+impl Codec for FieldIndex {
+    fn encode(&self, out: &mut Writer) -> Result<(), Error> {
+        self.path.encode(out)?;
+        self.params.kind.encode(out)?;
+        self.params.attributes.encode(out)
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let path = Codec::decode(input)?;
+        let params =
+            IndexParams { kind: Codec::decode(input)?, attributes: Codec::decode(input)? };
+        Ok(Self { path, params })
+    }
+}
+
+impl Codec for ConfigChange {
+    fn encode(&self, out: &mut Writer) -> Result<(), Error> {
+        self.hnsw.encode(out)?;
+        self.segments.encode(out)?;
+        self.vectors.encode(out)?;
+        self.attributes.encode(out)
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            hnsw: Codec::decode(input)?,
+            segments: Codec::decode(input)?,
+            vectors: Codec::decode(input)?,
+            attributes: Codec::decode(input)?,
+        })
+    }
+}
+
+impl Codec for VectorChange {
+    fn encode(&self, out: &mut Writer) -> Result<(), Error> {
+        self.name.encode(out)?;
+        self.hnsw.encode(out)?;
+        self.residency.encode(out)
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            name: Codec::decode(input)?,
+            hnsw: Codec::decode(input)?,
+            residency: Codec::decode(input)?,
+        })
+    }
+}
