@@ -3,7 +3,6 @@
 use std::error::Error;
 use std::io;
 use std::path::PathBuf;
-use std::time::Instant;
 
 use index::hnsw::{self, BuilderKind};
 use index::{Allowed, DenseBlock, Hnsw, HnswParams, Probe, Scratch};
@@ -11,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::dataset::Dataset;
 use crate::peers::{self, PeerResult};
-use crate::sweep::{Point, qps_at, sweep};
+use crate::sweep::{Point, cpu_seconds, qps_at, sweep};
 use crate::truth;
 
 /// Recalls at which speed is reported.
@@ -42,15 +41,15 @@ pub(crate) struct Arguments {
     /// Threads for building. Searches always run on one.
     #[arg(long, default_value_t = 1)]
     threads: usize,
+    /// The core that everything runs on when there is one thread.
+    #[arg(long, default_value_t = 0)]
+    core: usize,
     /// Passes over the queries per point; their median counts.
     #[arg(long, default_value_t = 5)]
     runs: usize,
     /// Neighbours per query.
     #[arg(long, default_value_t = 10)]
     k: usize,
-    /// Share of rows that a filter allows, in 0..=1; exact neighbours then obey it too.
-    #[arg(long)]
-    filter: Option<f64>,
     /// Also measure the peers whose scripts lie in --peer-scripts.
     #[arg(long)]
     peers: bool,
@@ -75,6 +74,8 @@ enum Builder {
     Auto,
     /// The crate `instant-distance`.
     Instant,
+    /// Our own.
+    Batches,
 }
 
 impl std::fmt::Display for Builder {
@@ -82,6 +83,7 @@ impl std::fmt::Display for Builder {
         f.write_str(match self {
             Self::Auto => "auto",
             Self::Instant => "instant",
+            Self::Batches => "batches",
         })
     }
 }
@@ -91,6 +93,7 @@ impl Builder {
         match self {
             Self::Auto => BuilderKind::Auto,
             Self::Instant => BuilderKind::InstantDistance,
+            Self::Batches => BuilderKind::Batches,
         }
     }
 }
@@ -106,7 +109,7 @@ struct Line {
 /// Runs the benchmark and prints its report.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     if arguments.threads == 1 {
-        pin_to_one_core()?;
+        pin_to(arguments.core)?;
     }
     rayon::ThreadPoolBuilder::new()
         .num_threads(arguments.threads)
@@ -134,9 +137,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 }
 
 /// One core for us and, through inheritance, for the peers: a moving thread costs caches.
-fn pin_to_one_core() -> io::Result<()> {
+fn pin_to(core: usize) -> io::Result<()> {
     let mut cores = rustix::thread::CpuSet::new();
-    cores.set(0);
+    cores.set(core);
     Ok(rustix::thread::sched_setaffinity(None, &cores)?)
 }
 
@@ -192,9 +195,9 @@ fn measure_ours(
         builder: builder.kind(),
         ..HnswParams::default()
     };
-    let started = Instant::now();
+    let started = cpu_seconds();
     let blocks = hnsw::build(block, None, &params, &|_, _| {});
-    let build_s = started.elapsed().as_secs_f64();
+    let build_s = cpu_seconds() - started;
     let index = Hnsw::open(&blocks, block.clone())?;
     let queries: Vec<&[f32]> = dataset.each_query().collect();
     let mut scratch = Scratch::new();
@@ -236,9 +239,10 @@ fn print_table(dataset: &Dataset, lines: &[Line]) {
         name, metric, dim, ..
     } = dataset;
     println!("\n{name}: {} × {dim}, {metric:?}", dataset.rows());
+    println!("build in seconds, speed in queries per second, both of processor time");
     println!(
         "{:<40} {:>8} {:>8} {:>10} {:>10}",
-        "", "build s", "B/vec", "@0.95", "@0.99"
+        "", "build", "B/vec", "@0.95", "@0.99"
     );
     for line in lines {
         let [low, high] = RECALLS.map(|recall| qps_at(&line.points, recall));

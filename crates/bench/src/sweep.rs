@@ -1,6 +1,15 @@
 //! Recall and speed over a range of `ef`, and the speed at a given recall.
 
-use std::time::Instant;
+use rustix::time::{ClockId, clock_gettime};
+
+/// Processor time of this process in seconds.
+///
+/// Speeds are per second of processor time: for one thread that is the time on the clock when the
+/// machine is quiet, and unlike that it stays comparable when the machine is shared.
+pub(crate) fn cpu_seconds() -> f64 {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
+}
 
 /// Values of `ef` tried, ascending.
 pub(crate) const EFS: [usize; 20] = [
@@ -17,7 +26,7 @@ pub(crate) struct Point {
     pub(crate) ef: usize,
     /// Share of the true neighbours that were found.
     pub(crate) recall: f64,
-    /// Queries per second, one after the other.
+    /// Queries per second of processor time, one after the other.
     pub(crate) qps: f64,
 }
 
@@ -38,12 +47,12 @@ pub(crate) fn sweep<Q>(
         for _ in 0..runs.max(1) {
             let mut ends = Vec::with_capacity(queries.len());
             found.clear();
-            let started = Instant::now();
+            let started = cpu_seconds();
             for query in queries {
                 search(query, ef, &mut found);
                 ends.push(found.len());
             }
-            speeds.push(queries.len() as f64 / started.elapsed().as_secs_f64());
+            speeds.push(queries.len() as f64 / (cpu_seconds() - started));
             recall = recall_of(&found, &ends, truth, k);
         }
         points.push(Point {

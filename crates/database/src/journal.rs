@@ -48,8 +48,17 @@ pub(crate) struct View<S> {
     pub(crate) position: Position,
 }
 
+/// Why a view was published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// Callers changed something.
+    Operations,
+    /// Background work changed how the same answers are stored.
+    Physical,
+}
+
 /// Called after every publication.
-pub(crate) type OnPublish = Box<dyn Fn() + Send + Sync>;
+pub(crate) type OnPublish = Box<dyn Fn(Cause) + Send + Sync>;
 
 /// A state with its log.
 pub(crate) struct Journal<S: State> {
@@ -75,7 +84,7 @@ impl<S: State> Journal<S> {
 
     /// A journal that cannot be written, for the given reason.
     pub(crate) fn open_read_only(host: Arc<dyn Host>, view: View<S>, reason: Error) -> Arc<Self> {
-        Self::new(host, view, None, OnceLock::from(reason), Box::new(|| {}))
+        Self::new(host, view, None, OnceLock::from(reason), Box::new(|_| {}))
     }
 
     fn new(
@@ -194,11 +203,12 @@ impl<S: State> Journal<S> {
         self.queue().writes.len()
     }
 
-    /// Refuses new work from now on, and ends when everything before has been answered.
-    pub(crate) async fn close(self: &Arc<Self>) {
+    /// Refuses new work with `reason` from now on, and ends when everything before has been
+    /// answered.
+    pub(crate) async fn close(self: &Arc<Self>, reason: Error) {
         let (reply, done) = oneshot::channel();
         let barrier = self.enqueue(|queue| {
-            queue.closed = true;
+            queue.closed = Some(reason);
             queue.barriers.push(reply);
         });
         if barrier.is_ok() {
@@ -209,13 +219,15 @@ impl<S: State> Journal<S> {
 
     /// Puts work into the queue and sees to it that someone does it.
     fn enqueue(self: &Arc<Self>, push: impl FnOnce(&mut Queue<S>)) -> Result<(), Error> {
-        if let Some(reason) = self.read_only.get() {
-            return Err(reason.clone());
-        }
         let writer = {
             let mut queue = self.queue();
-            if queue.closed {
-                return Err(closed());
+            // Asked under the lock: the reason is set before the queue is emptied for the last
+            // time, so nothing can be left behind.
+            if let Some(reason) = self.read_only.get() {
+                return Err(reason.clone());
+            }
+            if let Some(reason) = &queue.closed {
+                return Err(reason.clone());
             }
             push(&mut queue);
             queue.writer.take()
@@ -232,9 +244,9 @@ impl<S: State> Journal<S> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn publish(&self, state: S, position: Position) {
+    fn publish(&self, state: S, position: Position, cause: Cause) {
         self.view.store(Arc::new(View { state, position }));
-        (self.on_publish)();
+        (self.on_publish)(cause);
     }
 
     /// Turns read-only, tells why, and answers everyone who waits.
@@ -262,8 +274,4 @@ impl<S: State> Journal<S> {
 fn broken() -> Error {
     let message = "the commit was interrupted; it is unknown whether it took effect";
     Error::new(ErrorKind::Unavailable, Subject::Storage, message)
-}
-
-fn closed() -> Error {
-    Error::new(ErrorKind::Unavailable, Subject::Storage, "the database is being closed")
 }

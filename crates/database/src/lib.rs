@@ -1,9 +1,36 @@
-//! The shell around the engine.
-#![allow(dead_code)]
+//! The shell around the engine: open, recover, commit in groups, work in the background.
+//!
+//! The engine is a pure function over immutable values, the store keeps whole objects. This crate
+//! stands between the two: it gives writes an order and makes them durable (`journal`), makes
+//! states from what is stored (`collection`), and hands long work to the host. It has no clock, no
+//! randomness and no thread; all three are the [`Host`]'s.
+//!
+//! | module | what is in it |
+//! |---|---|
+//! | `catalog` | which collections and aliases exist |
+//! | `collection` | one collection: content, part files, background work |
+//! | `database` | opening, closing, and the door: [`model::Executor`] |
+//! | `housekeeping` | background work of the catalog |
+//! | `host` | what is asked of the surroundings |
+//! | `journal` | a value, the log of its changes, and the one writer that keeps the two together |
+//! | `query` | which state a query is asked of |
+//! | `stats` | what a database tells about itself |
+
+mod catalog;
+mod collection;
 mod counters;
+mod database;
 mod host;
+mod housekeeping;
 mod journal;
+mod options;
 mod permits;
+mod query;
+mod shared;
 mod signal;
-pub use counters::CommitStats;
+mod stats;
+
+pub use database::Database;
 pub use host::Host;
+pub use options::Options;
+pub use stats::{CollectionStats, CommitStats, DatabaseStats, JobStats, UpkeepStats};

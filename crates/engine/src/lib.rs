@@ -1,1 +1,29 @@
-//! Catalog, collections, segments, planning and executing searches. Synchronous, no I/O.
+//! Collections, segments, planning and executing searches. Synchronous, no I/O, no clock.
+
+mod array;
+mod block;
+mod block_error;
+mod collection;
+mod deleted;
+mod graph;
+mod growing;
+mod ids;
+mod part;
+mod plan;
+mod retrieve;
+mod scroll;
+mod search;
+mod segment;
+mod select;
+mod settings;
+mod source;
+mod vectors;
+mod walk_by_id;
+mod walk_by_value;
+mod write;
+
+pub use collection::{Collection, GrowingStats};
+pub use part::{Blocks, NewPart, PartKind, PartRef, SegmentId};
+pub use plan::{Plan, PlanSwitches};
+pub use scroll::Page;
+pub use search::ScratchPool;

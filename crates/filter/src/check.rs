@@ -40,9 +40,7 @@ impl<'a> Check<'a> {
     /// Prepares `test` on a path at which the schema declares an index of kind `declared`.
     pub(crate) fn new(test: &'a Test, declared: Option<FieldKind>) -> Self {
         match test {
-            Test::Equals(scalar) => {
-                Self::In(Members::new(core::slice::from_ref(scalar), declared))
-            }
+            Test::Equals(scalar) => Self::In(Members::new(core::slice::from_ref(scalar), declared)),
             Test::In(scalars) => Self::In(Members::new(scalars, declared)),
             Test::NotIn(scalars) => Self::NotIn(Members::new(scalars, declared)),
             Test::Range(range) => Self::Range(*range),
@@ -95,7 +93,8 @@ impl<'a> Check<'a> {
             Self::In(members) => members.contains(leaf),
             Self::NotIn(members) => !leaf.is_null() && !members.contains(leaf),
             Self::Range(range) => leaf.as_number().is_some_and(|x| range.contains(&x)),
-            Self::DateRange(range) => leaf.as_str()
+            Self::DateRange(range) => leaf
+                .as_str()
                 .and_then(Timestamp::parse)
                 .is_some_and(|instant| range.contains(&instant)),
             Self::Contains(part) => leaf.as_str().is_some_and(|whole| whole.contains(part)),

@@ -4,7 +4,7 @@ use model::{FieldPath, Filter, Test};
 use rows::RowSet;
 
 use crate::check::Check;
-use crate::compiled::{Compiled, Node};
+use crate::compiled::{Compiled, NestedNode, Node};
 use crate::field::FieldNode;
 use crate::nested::{self, ObjectFilter};
 use crate::source::RowSource;
@@ -30,9 +30,11 @@ fn prepare<'a>(filter: &'a Filter, source: &'a dyn RowSource) -> Node<'a> {
         },
         Filter::Not(inner) => Node::Not(Box::new(prepare(inner, source))),
         Filter::Field { path, test } => field(path, test, source),
-        Filter::HasId(ids) => {
-            Node::Rows(ids.iter().filter_map(|id| source.find(id)).collect::<RowSet>())
-        }
+        Filter::HasId(ids) => Node::Rows(
+            ids.iter()
+                .filter_map(|id| source.find(id))
+                .collect::<RowSet>(),
+        ),
         Filter::HasVector(name) => Node::HasVector(name),
         Filter::Slice { total, index } => Node::Slice {
             total: *total,
@@ -40,11 +42,11 @@ fn prepare<'a>(filter: &'a Filter, source: &'a dyn RowSource) -> Node<'a> {
         },
         Filter::Nested { path, filter } => {
             let path = path.clone().each();
-            Node::Nested {
+            Node::Nested(Box::new(NestedNode {
                 filter: ObjectFilter::new(filter, &path, source),
                 implied: nested::implied(filter, &path, source),
                 path,
-            }
+            }))
         }
     }
 }

@@ -26,7 +26,9 @@ pub struct Compiled<'a> {
 
 impl fmt::Debug for Compiled<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Compiled").field("root", &self.root).finish_non_exhaustive()
+        f.debug_struct("Compiled")
+            .field("root", &self.root)
+            .finish_non_exhaustive()
     }
 }
 
@@ -50,12 +52,18 @@ pub(crate) enum Node<'a> {
     /// The id falls into a part of a partition.
     Slice { total: u32, index: u32 },
     /// Some object at `path` satisfies `filter`.
-    Nested {
-        path: FieldPath,
-        filter: ObjectFilter<'a>,
-        /// Holds for every row that matches; answered by columns.
-        implied: Option<Filter>,
-    },
+    Nested(Box<NestedNode<'a>>),
+}
+
+/// A filter on the single objects at a path.
+#[derive(Debug)]
+pub(crate) struct NestedNode<'a> {
+    /// Reaches the objects.
+    pub(crate) path: FieldPath,
+    /// What some one of them must satisfy.
+    pub(crate) filter: ObjectFilter<'a>,
+    /// Holds for every row that matches; answered by columns.
+    pub(crate) implied: Option<Filter>,
 }
 
 impl<'a> Compiled<'a> {
@@ -94,13 +102,19 @@ impl<'a> Compiled<'a> {
     }
 }
 
-/// Tries `passes` on evenly spaced rows.
+/// Tries `passes` on a fixed choice of rows, one from each of as many equal stretches.
 fn sample(source: &dyn RowSource, passes: impl Fn(RowId) -> bool) -> Cardinality {
     let rows = source.len();
     let sampled = rows.min(SAMPLE_ROWS);
+    let start = |at: u32| u64::from(at) * u64::from(rows) / u64::from(sampled);
     let hits = (0..sampled)
-        .map(|at| u64::from(at) * u64::from(rows) / u64::from(sampled))
-        .filter(|&row| passes(RowId(row as u32)))
+        .filter(|&at| {
+            // Not the first row of each stretch: what repeats with the same period in the data
+            // would be seen always or never. Multiples of the golden ratio spread evenly.
+            let scattered = u64::from(at.wrapping_mul(0x9E37_79B9));
+            let offset = (start(at + 1) - start(at)) * scattered >> 32;
+            passes(RowId((start(at) + offset) as u32))
+        })
         .count();
     Cardinality::sampled(hits as u64, sampled.into(), rows.into())
 }
@@ -119,11 +133,12 @@ impl Node<'_> {
                 None => (3, 0),
             },
             Self::Slice { .. } | Self::HasVector(_) => (2, 0),
-            Self::Nested { .. } => (4, 0),
+            Self::Nested(_) => (4, 0),
             Self::Not(inner) => (inner.cost().0, u64::MAX),
-            Self::All(of) | Self::Any(of) | Self::AtLeast { of, .. } => {
-                (of.iter().map(|node| node.cost().0).max().unwrap_or(0), u64::MAX)
-            }
+            Self::All(of) | Self::Any(of) | Self::AtLeast { of, .. } => (
+                of.iter().map(|node| node.cost().0).max().unwrap_or(0),
+                u64::MAX,
+            ),
         }
     }
 
@@ -138,7 +153,7 @@ impl Node<'_> {
             Self::Rows(_) => true,
             Self::Field(field) => field.estimate().is_some(),
             Self::Slice { .. } | Self::HasVector(_) => false,
-            Self::Nested { implied, .. } => implied.is_some(),
+            Self::Nested(nested) => nested.implied.is_some(),
             Self::Not(inner) => inner.has_column(),
             Self::All(of) | Self::Any(of) | Self::AtLeast { of, .. } => {
                 of.iter().any(Self::has_column)
@@ -148,7 +163,11 @@ impl Node<'_> {
 
     fn estimate(&self, source: &dyn RowSource) -> Cardinality {
         let rows = u64::from(source.len());
-        let each = |of: &[Self]| of.iter().map(|node| node.estimate(source)).collect::<Vec<_>>();
+        let each = |of: &[Self]| {
+            of.iter()
+                .map(|node| node.estimate(source))
+                .collect::<Vec<_>>()
+        };
         match self {
             Self::All(of) => Cardinality::all(&each(of), rows),
             Self::Any(of) => Cardinality::any(&each(of), rows),
@@ -161,9 +180,9 @@ impl Node<'_> {
             Self::Field(field) => field
                 .estimate()
                 .unwrap_or_else(|| sample(source, |row| self.matches(row, source))),
-            Self::Nested { implied, .. } => {
+            Self::Nested(nested) => {
                 let sampled = sample(source, |row| self.matches(row, source));
-                match implied {
+                match &nested.implied {
                     Some(implied) => {
                         let bound = compile(implied, source).root.estimate(source);
                         let above = Cardinality { min: 0, ..bound };
@@ -188,7 +207,7 @@ impl Node<'_> {
             Self::Rows(rows) => rows.contains(row),
             Self::HasVector(name) => source.has_vector(row, name),
             Self::Slice { total, index } => slice::holds(&source.id(row), *total, *index),
-            Self::Nested { path, filter, .. } => some_object(source.payload(row), path, filter),
+            Self::Nested(nested) => some_object(source.payload(row), &nested.path, &nested.filter),
         }
     }
 
@@ -222,21 +241,20 @@ impl Node<'_> {
                 None => rows.clone(),
             },
             Self::Field(field) => field.select(among, source),
-            Self::Nested {
-                implied: Some(implied),
-                ..
-            } => {
-                let left = compile(implied, source).rows(among);
-                self.sieve(&left, source)
+            Self::Nested(nested) => match &nested.implied {
+                Some(implied) => self.sieve(&compile(implied, source).rows(among), source),
+                None => self.sieve(&full(among, source), source),
+            },
+            Self::AtLeast { .. } | Self::HasVector(_) | Self::Slice { .. } => {
+                self.sieve(&full(among, source), source)
             }
-            Self::AtLeast { .. }
-            | Self::HasVector(_)
-            | Self::Slice { .. }
-            | Self::Nested { implied: None, .. } => self.sieve(&full(among, source), source),
         }
     }
 
     fn sieve(&self, among: &RowSet, source: &dyn RowSource) -> RowSet {
-        among.iter().filter(|&row| self.matches(row, source)).collect()
+        among
+            .iter()
+            .filter(|&row| self.matches(row, source))
+            .collect()
     }
 }

@@ -1,7 +1,7 @@
 //! Places on the globe: what lies in a box, a circle, a polygon.
 
-use model::packed::ObjectRef;
 use model::GeoPoint;
+use model::packed::ObjectRef;
 
 /// Mean radius of the Earth (GRS80), metres.
 const EARTH_RADIUS_M: f64 = 6_371_008.77;

@@ -18,7 +18,10 @@ pub(crate) enum ObjectFilter<'a> {
     /// It does not hold.
     Not(Box<ObjectFilter<'a>>),
     /// A test on values.
-    Field { steps: &'a [Step], check: Check<'a> },
+    Field {
+        steps: &'a [Step],
+        check: Box<Check<'a>>,
+    },
     /// Some object that the path reaches satisfies the filter.
     Nested {
         path: FieldPath,
@@ -48,7 +51,7 @@ impl<'a> ObjectFilter<'a> {
             Filter::Not(inner) => Self::Not(Box::new(Self::new(inner, outer, source))),
             Filter::Field { path, test } => Self::Field {
                 steps: path.steps(),
-                check: Check::new(test, source.declared(&outer.join(path))),
+                check: Box::new(Check::new(test, source.declared(&outer.join(path)))),
             },
             Filter::Nested { path, filter } => {
                 let path = path.clone().each();
@@ -97,7 +100,10 @@ pub(crate) fn implied(
 ) -> Option<Filter> {
     match filter {
         Filter::All(of) => {
-            let known: Vec<_> = of.iter().filter_map(|f| implied(f, outer, source)).collect();
+            let known: Vec<_> = of
+                .iter()
+                .filter_map(|f| implied(f, outer, source))
+                .collect();
             (!known.is_empty()).then_some(Filter::All(known))
         }
         Filter::Any(of) => {

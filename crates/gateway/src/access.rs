@@ -56,7 +56,10 @@ impl Keys {
     /// A key for everything and a key for reading; an empty one counts as unset.
     pub fn new(full: Option<String>, read_only: Option<String>) -> Self {
         let set = |key: Option<String>| key.filter(|k| !k.is_empty()).map(String::into_boxed_str);
-        Self { full: set(full), read_only: set(read_only) }
+        Self {
+            full: set(full),
+            read_only: set(read_only),
+        }
     }
 
     /// Whether a key is asked for at all.

@@ -35,15 +35,20 @@ impl Call<'_> {
     /// When the route's pattern has no such parameter.
     pub fn param(&self, name: &str) -> &str {
         let found = self.params.iter().find(|(key, _)| *key == name);
-        &found.expect("the pattern of the route names its parameters").1
+        &found
+            .expect("the pattern of the route names its parameters")
+            .1
     }
 
     /// Names and values of the query string in order, percent-decoded, `+` as a space.
     pub fn query_pairs(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
-        self.query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (path::decode_form(name), path::decode_form(value))
-        })
+        self.query
+            .split('&')
+            .filter(|pair| !pair.is_empty())
+            .map(|pair| {
+                let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+                (path::decode_form(name), path::decode_form(value))
+            })
     }
 
     /// Seconds since the request came in.

@@ -16,6 +16,11 @@ pub trait MetricsSource: Send + Sync {
 
     /// Whether requests can be answered: recovery is over and nothing is being closed.
     fn is_ready(&self) -> bool;
+
+    /// When the host started, as RFC 3339 writes it; `None` where it has no calendar.
+    fn started_at(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Facts about the running build.
@@ -29,7 +34,10 @@ pub struct Build {
 
 impl Default for Build {
     fn default() -> Self {
-        Self { version: env!("CARGO_PKG_VERSION").into(), commit: "0".repeat(40) }
+        Self {
+            version: env!("CARGO_PKG_VERSION").into(),
+            commit: "0".repeat(40),
+        }
     }
 }
 

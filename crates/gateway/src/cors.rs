@@ -46,6 +46,10 @@ pub(crate) fn preflight(asked: &HeaderMap) -> Response {
 
 /// Lets a page of any origin read `response`.
 pub(crate) fn allow(response: &mut Response) {
-    response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, ANY);
-    response.headers_mut().insert(ACCESS_CONTROL_EXPOSE_HEADERS, ANY);
+    response
+        .headers_mut()
+        .insert(ACCESS_CONTROL_ALLOW_ORIGIN, ANY);
+    response
+        .headers_mut()
+        .insert(ACCESS_CONTROL_EXPOSE_HEADERS, ANY);
 }

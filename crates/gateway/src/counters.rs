@@ -7,8 +7,9 @@ use http::{Method, StatusCode};
 use crate::Route;
 
 /// The statuses that are counted one by one.
-const STATUSES: [u16; 17] =
-    [200, 201, 202, 204, 400, 401, 403, 404, 405, 408, 409, 413, 422, 429, 500, 503, 507];
+const STATUSES: [u16; 17] = [
+    200, 201, 202, 204, 400, 401, 403, 404, 405, 408, 409, 413, 422, 429, 500, 503, 507,
+];
 
 #[derive(Default)]
 struct Cell {
@@ -42,7 +43,9 @@ pub struct Count {
 
 impl Counters {
     pub(crate) fn new(routes: &'static [Route]) -> Self {
-        let cells = (0..routes.len() * STATUSES.len()).map(|_| Cell::default()).collect();
+        let cells = (0..routes.len() * STATUSES.len())
+            .map(|_| Cell::default())
+            .collect();
         Self { routes, cells }
     }
 

@@ -20,8 +20,8 @@
 pub mod access;
 pub mod call;
 pub mod context;
-pub mod counters;
 mod cors;
+pub mod counters;
 pub mod dialect;
 pub mod manual;
 mod path;

@@ -77,7 +77,10 @@ mod tests {
 
     #[test]
     fn a_prefix_is_a_whole_segment() {
-        assert_eq!(strip_prefix("/qdrant/collections", "qdrant"), Some("/collections"));
+        assert_eq!(
+            strip_prefix("/qdrant/collections", "qdrant"),
+            Some("/collections")
+        );
         assert_eq!(strip_prefix("/qdrant", "qdrant"), Some("/"));
         assert_eq!(strip_prefix("/qdrants/x", "qdrant"), None);
         assert_eq!(strip_prefix("/collections", "qdrant"), None);

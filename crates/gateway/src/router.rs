@@ -13,8 +13,13 @@ pub(crate) struct Router {
 
 /// What a path and a method mean.
 pub(crate) enum Found<'a> {
-    Route { index: usize, params: Vec<(&'a str, String)> },
-    WrongMethod { allowed: Vec<Method> },
+    Route {
+        index: usize,
+        params: Vec<(&'a str, String)>,
+    },
+    WrongMethod {
+        allowed: Vec<Method>,
+    },
     Nothing,
 }
 
@@ -31,7 +36,9 @@ impl Router {
         }
         let mut patterns = matchit::Router::new();
         for (path, indices) in grouped {
-            patterns.insert(path, indices).expect("the patterns of a dialect do not conflict");
+            patterns
+                .insert(path, indices)
+                .expect("the patterns of a dialect do not conflict");
         }
         Self { routes, patterns }
     }
@@ -41,19 +48,31 @@ impl Router {
             return Found::Nothing;
         };
         let with = |wanted: &Method| {
-            matched.value.iter().copied().find(|&index| self.routes[index].method == *wanted)
+            matched
+                .value
+                .iter()
+                .copied()
+                .find(|&index| self.routes[index].method == *wanted)
         };
         // A route of its own for HEAD would win over the GET route's.
-        let found = with(method)
-            .or_else(|| (*method == Method::HEAD).then(|| with(&Method::GET)).flatten());
+        let found = with(method).or_else(|| {
+            (*method == Method::HEAD)
+                .then(|| with(&Method::GET))
+                .flatten()
+        });
         match found {
             Some(index) => {
                 let decoded = |(name, value)| (name, crate::path::decode(value).into_owned());
-                Found::Route { index, params: matched.params.iter().map(decoded).collect() }
+                Found::Route {
+                    index,
+                    params: matched.params.iter().map(decoded).collect(),
+                }
             }
             None => {
                 let method_of = |&index: &usize| self.routes[index].method.clone();
-                Found::WrongMethod { allowed: matched.value.iter().map(method_of).collect() }
+                Found::WrongMethod {
+                    allowed: matched.value.iter().map(method_of).collect(),
+                }
             }
         }
     }

@@ -27,7 +27,11 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { keys: Keys::default(), body_bytes_max: 32 << 20, cors: true }
+        Self {
+            keys: Keys::default(),
+            body_bytes_max: 32 << 20,
+            cors: true,
+        }
     }
 }
 
@@ -80,14 +84,22 @@ impl Gateway {
             router: Router::new(dialect.routes()),
             counters: Counters::new(dialect.routes()),
         };
-        Arc::new(Self { executor, mounted: dialects.iter().map(mount).collect(), context, config })
+        Arc::new(Self {
+            executor,
+            mounted: dialects.iter().map(mount).collect(),
+            context,
+            config,
+        })
     }
 
     /// The gateway as one port sees it; `None` when it has no dialect of the name in `mount`.
     pub fn listener(self: &Arc<Self>, mount: Mount) -> Option<Listener> {
         let (Mount::Only(name) | Mount::Prefixed { root: name }) = mount;
         self.counters(name)?;
-        Some(Listener { gateway: Arc::clone(self), mount })
+        Some(Listener {
+            gateway: Arc::clone(self),
+            mount,
+        })
     }
 
     /// Names of the dialects, in the order given.
@@ -101,7 +113,9 @@ impl Gateway {
     }
 
     fn find(&self, name: &str) -> Option<&Mounted> {
-        self.mounted.iter().find(|mounted| mounted.dialect.name() == name)
+        self.mounted
+            .iter()
+            .find(|mounted| mounted.dialect.name() == name)
     }
 
     /// The dialect that `path` belongs to, and the path as that dialect knows it.
@@ -184,7 +198,11 @@ impl Gateway {
             let answered = Guarded(Box::pin(async move { handler(call).await })).await;
             answered.unwrap_or_else(|| dialect.refuse(&Refusal::Panicked, seconds()))
         };
-        let micros = self.context.clock.now_micros().saturating_sub(started_micros);
+        let micros = self
+            .context
+            .clock
+            .now_micros()
+            .saturating_sub(started_micros);
         mounted.counters.count(index, response.status(), micros);
         response
     }
@@ -201,11 +219,18 @@ impl Gateway {
         }
         let key = dialect.credential(&parts.headers).ok_or(Refusal::NoKey)?;
         let grant = keys.grant(key).ok_or(Refusal::WrongKey)?;
-        if grant.allows(access) { Ok(grant) } else { Err(Refusal::Forbidden) }
+        if grant.allows(access) {
+            Ok(grant)
+        } else {
+            Err(Refusal::Forbidden)
+        }
     }
 
     fn too_large(&self, bytes: Option<u64>) -> Refusal {
-        Refusal::BodyTooLarge { bytes, bytes_max: self.config.body_bytes_max }
+        Refusal::BodyTooLarge {
+            bytes,
+            bytes_max: self.config.body_bytes_max,
+        }
     }
 }
 
@@ -227,7 +252,9 @@ impl Listener {
         let mut response = mounted.dialect.refuse(&self.gateway.too_large(bytes), 0.0);
         if self.gateway.config.cors {
             let any = HeaderValue::from_static("*");
-            response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, any);
+            response
+                .headers_mut()
+                .insert(ACCESS_CONTROL_ALLOW_ORIGIN, any);
         }
         response
     }

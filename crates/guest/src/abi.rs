@@ -31,7 +31,10 @@ fn hand_out(text: String) -> u64 {
 getrandom::register_custom_getrandom!(no_randomness);
 
 /// The one draw below this module is overwritten by the seed of the case.
-#[allow(clippy::unnecessary_wraps, reason = "the signature is that of the crate getrandom")]
+#[allow(
+    clippy::unnecessary_wraps,
+    reason = "the signature is that of the crate getrandom"
+)]
 fn no_randomness(bytes: &mut [u8]) -> Result<(), getrandom::Error> {
     bytes.fill(0);
     Ok(())

@@ -13,10 +13,28 @@ pub struct Case {
 
 /// Every case.
 pub const CASES: &[Case] = &[
-    Case { name: "kernels", run: vectors::kernels },
-    Case { name: "index, dot", run: indexes::dot },
-    Case { name: "index, cosine", run: indexes::cosine },
-    Case { name: "index, L2", run: indexes::l2 },
-    Case { name: "index, L1", run: indexes::l1 },
-    Case { name: "index, few bits of precision", run: indexes::twins },
+    Case {
+        name: "kernels",
+        run: vectors::kernels,
+    },
+    Case {
+        name: "index, dot",
+        run: indexes::dot,
+    },
+    Case {
+        name: "index, cosine",
+        run: indexes::cosine,
+    },
+    Case {
+        name: "index, L2",
+        run: indexes::l2,
+    },
+    Case {
+        name: "index, L1",
+        run: indexes::l1,
+    },
+    Case {
+        name: "index, few bits of precision",
+        run: indexes::twins,
+    },
 ];

@@ -10,7 +10,7 @@
 //! | `abi` | how a host outside of Rust runs them (wasm only) |
 
 #[cfg(target_family = "wasm")]
-mod abi;
+pub mod abi;
 pub mod cases;
 mod noise;
 

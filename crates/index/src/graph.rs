@@ -114,15 +114,57 @@ struct LevelPlace {
     links_at: usize,
 }
 
-/// One upper level of an opened graph.
+/// Level zero of a graph, stored or still being built.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Base<'a> {
+    links: &'a [u32],
+    per_row: usize,
+}
+
+impl<'a> Base<'a> {
+    /// A view of `links`, `per_row` for each row.
+    pub(crate) fn new(links: &'a [u32], per_row: usize) -> Self {
+        Self { links, per_row }
+    }
+
+    /// Number of rows.
+    pub(crate) fn rows(&self) -> usize {
+        self.links.len() / self.per_row
+    }
+
+    /// The places for links of `row`: its links, then [`NONE`].
+    #[inline]
+    pub(crate) fn places(&self, row: u32) -> &'a [u32] {
+        &self.links[row as usize * self.per_row..][..self.per_row]
+    }
+
+    /// The links of `row`.
+    #[inline]
+    pub(crate) fn links(&self, row: u32) -> impl Iterator<Item = u32> + 'a {
+        self.places(row)
+            .iter()
+            .copied()
+            .take_while(|&link| link != NONE)
+    }
+
+    /// Says that the links of `row` will be read soon.
+    #[inline]
+    pub(crate) fn prefetch(&self, row: u32) {
+        kernels::prefetch(bytemuck::cast_slice(self.places(row)));
+    }
+}
+
+/// One upper level of a graph, stored or still being built.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LevelView<'a> {
     /// The row of each slot.
     pub(crate) rows: &'a [u32],
     /// The slot (or row) below each slot.
     pub(crate) below: &'a [u32],
-    links: &'a [u32],
-    per_upper: usize,
+    /// The places for links of all slots, `per_upper` for each.
+    pub(crate) links: &'a [u32],
+    /// Places per slot.
+    pub(crate) per_upper: usize,
 }
 
 impl<'a> LevelView<'a> {
@@ -245,7 +287,7 @@ impl Graph {
 
     /// Checks every number that a walk follows.
     fn check(&self) -> Result<(), OpenError> {
-        check_links(0, self.base(), self.per_row, self.rows)?;
+        check_links(0, self.base_links(), self.per_row, self.rows)?;
         let mut below_nodes = self.rows;
         for at in 0..self.levels.len() {
             let level = self.level(at);
@@ -281,23 +323,22 @@ impl Graph {
         self.rows
     }
 
-    /// Links per row.
-    pub(crate) fn per_row(&self) -> usize {
-        self.per_row
+    /// Level zero.
+    pub(crate) fn base(&self) -> Base<'_> {
+        Base::new(self.base_links(), self.per_row)
     }
 
-    /// The links of all rows, each row's behind the other's.
-    pub(crate) fn base(&self) -> &[u32] {
+    fn base_links(&self) -> &[u32] {
         self.words(self.base_at, self.rows * self.per_row)
     }
 
-    /// Number of upper levels.
-    pub(crate) fn level_count(&self) -> usize {
-        self.levels.len()
+    /// The upper levels, the top one first.
+    pub(crate) fn levels_down(&self) -> impl Iterator<Item = LevelView<'_>> {
+        (0..self.levels.len()).rev().map(|at| self.level(at))
     }
 
     /// Upper level `at`, lowest first.
-    pub(crate) fn level(&self, at: usize) -> LevelView<'_> {
+    fn level(&self, at: usize) -> LevelView<'_> {
         let place = self.levels[at];
         LevelView {
             rows: self.words(place.rows_at, place.nodes),
@@ -372,13 +413,13 @@ mod tests {
     #[test]
     fn what_was_encoded_is_read_back() {
         let graph = Graph::open(small().encode(), 4).unwrap();
-        assert_eq!(graph.base(), small().base);
-        assert_eq!(graph.level_count(), 2);
+        assert_eq!(graph.base_links(), small().base);
+        assert_eq!(graph.levels.len(), 2);
         assert_eq!(graph.level(0).links(0), [1]);
         assert_eq!(graph.level(1).below, [1]);
         assert_eq!(graph.level(1).rows, [0]);
         assert!(graph.level(1).links(0).is_empty());
-        assert_eq!(graph.base().as_ptr() as usize % LINE_BYTES, 0);
+        assert_eq!(graph.base_links().as_ptr() as usize % LINE_BYTES, 0);
         assert_eq!(graph.len_bytes() % LINE_BYTES, 0);
     }
 
@@ -440,10 +481,10 @@ mod tests {
             }
             bytes.truncate(if cut < 500 { cut } else { usize::MAX });
             if let Ok(graph) = Graph::open(Bytes::from(bytes), 4) {
-                for &link in graph.base() {
+                for &link in graph.base_links() {
                     prop_assert!(link == NONE || (link as usize) < 4);
                 }
-                for at in 0..graph.level_count() {
+                for at in 0..graph.levels.len() {
                     let level = graph.level(at);
                     for slot in 0..level.rows.len() as u32 {
                         for &link in level.links(slot) {

@@ -15,8 +15,8 @@ use crate::codes::{self, Codes};
 use crate::graph::{self, Graph};
 use crate::open_error::OpenError;
 use crate::similarity::Similarity;
-use crate::space::{FloatSpace, with_code_space};
-use crate::walk::{self, Filtering, Scratch, TWO_HOP_SHARE};
+use crate::space::{FloatSpace, Space, with_code_space};
+use crate::walk::{self, Filtering, Goal, Scratch, TWO_HOP_SHARE};
 use crate::{Allowed, DenseBlock, Probe, flat};
 
 pub use crate::builder::BuilderKind;
@@ -153,20 +153,28 @@ impl Hnsw {
     }
 
     fn walk(&self, probe: &Probe<'_>, scratch: &mut Scratch) {
-        let ef = probe.ef.max(probe.k);
-        let filtering = self.filtering(&probe.allowed);
         if self.codes.clipped_share(probe.vector) > CLIPPED_SHARE_MAX {
             let space = FloatSpace::new(&self.block, probe.vector, self.similarity);
-            walk::walk(&self.graph, &space, ef, &probe.allowed, filtering, scratch);
-            return;
+            return self.walk_in(&space, probe, scratch);
         }
         // Taken out while the walk borrows the rest of the scratch.
         let mut code: AlignedBytes = std::mem::take(&mut scratch.code);
         self.codes.encode_query(probe.vector, &mut code);
         with_code_space!(&self.codes, &code, self.kernels, |space| {
-            walk::walk(&self.graph, space, ef, &probe.allowed, filtering, scratch);
+            self.walk_in(space, probe, scratch);
         });
         scratch.code = code;
+    }
+
+    fn walk_in<S: Space>(&self, space: &S, probe: &Probe<'_>, scratch: &mut Scratch) {
+        let ef = probe.ef.max(probe.k);
+        let goal = Goal {
+            ef,
+            allowed: probe.allowed,
+            filtering: self.filtering(&probe.allowed),
+        };
+        let entry = walk::descend(self.graph.levels_down(), self.graph.entry(), space);
+        walk::walk(self.graph.base(), entry, space, &goal, scratch);
     }
 
     fn filtering(&self, allowed: &Allowed<'_>) -> Filtering {

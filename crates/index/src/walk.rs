@@ -14,7 +14,7 @@ use rows::RowId;
 
 use crate::Allowed;
 use crate::aligned::AlignedBytes;
-use crate::graph::{Graph, present};
+use crate::graph::{Base, LevelView};
 use crate::probe::sample_row;
 use crate::space::Space;
 
@@ -28,6 +28,9 @@ const SEED_ROWS: usize = 16;
 /// At most this many links are followed from one node in a two-hop walk: a dense filter would make
 /// it compare `links²` rows.
 const TWO_HOP_ROWS_MAX: usize = 96;
+
+/// At most this many rows that are not allowed are looked through from one node: all its links.
+const BRIDGES_MAX: usize = 64;
 
 /// How many rows ahead of the comparison their codes are asked for.
 const PREFETCH_ROWS: usize = 8;
@@ -174,12 +177,15 @@ impl Pool {
     }
 }
 
-/// Walks down the upper levels: the row of level zero nearest to the query, as far as a greedy
-/// descent finds it. The graph must not be empty.
-pub(crate) fn descend<S: Space>(graph: &Graph, space: &S) -> u32 {
-    let mut slot = graph.entry();
-    for at in (0..graph.level_count()).rev() {
-        let level = graph.level(at);
+/// Walks down the upper levels (top first) from `entry`: the row of level zero nearest to the
+/// query, as far as a greedy descent finds it.
+pub(crate) fn descend<'a, S: Space>(
+    levels: impl Iterator<Item = LevelView<'a>>,
+    entry: u32,
+    space: &S,
+) -> u32 {
+    let mut slot = entry;
+    for level in levels {
         let mut nearest = space.distance(level.rows[slot as usize]);
         loop {
             let before = slot;
@@ -207,54 +213,52 @@ pub(crate) enum Filtering {
     LookThrough,
 }
 
-/// Walks level zero of `graph` from the row that [`descend`] finds. Afterwards `scratch.pool` holds
-/// what was found: up to `ef` allowed rows, nearest first.
+/// Walks level zero from the row `entry`, which [`descend`] found. Afterwards `scratch.pool` holds
+/// what was found: up to `ef` allowed rows, nearest first, with the rows stepped on between them.
 pub(crate) fn walk<S: Space>(
-    graph: &Graph,
+    base: Base<'_>,
+    entry: u32,
     space: &S,
-    ef: usize,
-    allowed: &Allowed<'_>,
-    filtering: Filtering,
+    goal: &Goal<'_>,
     scratch: &mut Scratch,
 ) {
-    scratch.visited.start(graph.rows());
-    scratch.pool.start(ef);
-    if graph.rows() == 0 {
-        return;
-    }
-    let entry = descend(graph, space);
+    scratch.visited.start(base.rows());
+    scratch.pool.start(goal.ef);
     let mut walker = Walker {
-        base: graph.base(),
-        per_row: graph.per_row(),
+        base,
         space,
         scratch,
     };
-    match (filtering, allowed) {
+    match (goal.filtering, &goal.allowed) {
         (Filtering::StepOn, Allowed::All) => walker.step(entry, |_| true),
         (Filtering::StepOn, Allowed::Set(set)) => {
             walker.step(entry, |row| set.contains(RowId(row)));
         }
         (Filtering::StepOn, Allowed::Test(test)) => walker.step(entry, |row| test(RowId(row))),
-        (Filtering::LookThrough, _) => {
-            walker.seed(allowed, graph.rows());
+        (Filtering::LookThrough, allowed) => {
+            walker.seed(allowed, base.rows());
             walker.look_through(entry, |row| allowed.contains(RowId(row)));
         }
     }
 }
 
+/// What a walk looks for.
+pub(crate) struct Goal<'a> {
+    /// Allowed rows to keep.
+    pub(crate) ef: usize,
+    /// Which rows count.
+    pub(crate) allowed: Allowed<'a>,
+    /// What to do with the others.
+    pub(crate) filtering: Filtering,
+}
+
 struct Walker<'a, S> {
-    base: &'a [u32],
-    per_row: usize,
+    base: Base<'a>,
     space: &'a S,
     scratch: &'a mut Scratch,
 }
 
-impl<'a, S: Space> Walker<'a, S> {
-    #[inline]
-    fn links(&self, row: u32) -> &'a [u32] {
-        present(&self.base[row as usize * self.per_row..][..self.per_row])
-    }
-
+impl<S: Space> Walker<'_, S> {
     /// Walks over all rows, counting the allowed ones.
     fn step(&mut self, entry: u32, allowed: impl Fn(u32) -> bool) {
         self.scratch.visited.insert(entry);
@@ -263,11 +267,10 @@ impl<'a, S: Space> Walker<'a, S> {
             .offer(pack(self.space.distance(entry), entry, allowed(entry)));
         while let Some(row) = self.scratch.pool.expand_next() {
             if let Some(next) = self.scratch.pool.peek() {
-                let links = &self.base[next as usize * self.per_row..][..self.per_row];
-                kernels::prefetch(bytemuck::cast_slice(links));
+                self.base.prefetch(next);
             }
             self.scratch.batch.clear();
-            for &link in self.links(row) {
+            for link in self.base.links(row) {
                 if self.scratch.visited.insert(link) {
                     self.scratch.batch.push(link);
                 }
@@ -279,11 +282,13 @@ impl<'a, S: Space> Walker<'a, S> {
     /// Walks over allowed rows only, following the links of the others as if they were one's own.
     fn look_through(&mut self, entry: u32, allowed: impl Fn(u32) -> bool) {
         self.scratch.batch.clear();
-        self.scratch.visited.insert(entry);
-        if allowed(entry) {
-            self.scratch.batch.push(entry);
-        } else {
-            self.gather_through(entry, &allowed);
+        // A seed may be the entry: then it is in the pool already.
+        if self.scratch.visited.insert(entry) {
+            if allowed(entry) {
+                self.scratch.batch.push(entry);
+            } else {
+                self.gather_through(entry, &allowed);
+            }
         }
         self.offer_batch(&|_| true);
         while let Some(row) = self.scratch.pool.expand_next() {
@@ -296,25 +301,21 @@ impl<'a, S: Space> Walker<'a, S> {
     /// Collects the unvisited allowed rows at most two links from `row`.
     fn gather_through(&mut self, row: u32, allowed: &impl Fn(u32) -> bool) {
         let (visited, batch) = (&mut self.scratch.visited, &mut self.scratch.batch);
-        let links = present(&self.base[row as usize * self.per_row..][..self.per_row]);
-        let mut bridges = [0_u32; 64];
+        let mut bridges = [0_u32; BRIDGES_MAX];
         let mut bridge_count = 0;
-        for &link in links {
+        for link in self.base.links(row) {
             if allowed(link) {
                 if visited.insert(link) {
                     batch.push(link);
                 }
-            } else if bridge_count < bridges.len() && visited.insert(link) {
+            } else if bridge_count < BRIDGES_MAX && visited.insert(link) {
                 bridges[bridge_count] = link;
                 bridge_count += 1;
-                kernels::prefetch(bytemuck::cast_slice(
-                    &self.base[link as usize * self.per_row..][..self.per_row],
-                ));
+                self.base.prefetch(link);
             }
         }
         for &bridge in &bridges[..bridge_count] {
-            let beyond = &self.base[bridge as usize * self.per_row..][..self.per_row];
-            for &link in present(beyond) {
+            for link in self.base.links(bridge) {
                 if batch.len() >= TWO_HOP_ROWS_MAX {
                     return;
                 }

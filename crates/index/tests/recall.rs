@@ -89,7 +89,7 @@ fn recall(index: &Hnsw, queries: &[f32], k: usize, ef: usize, allowed: Allowed<'
     found as f64 / wanted as f64
 }
 
-const BUILDERS: [BuilderKind; 1] = [BuilderKind::InstantDistance];
+const BUILDERS: [BuilderKind; 2] = [BuilderKind::InstantDistance, BuilderKind::Batches];
 
 #[test]
 fn recall_holds_for_every_metric_and_builder() {

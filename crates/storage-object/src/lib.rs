@@ -6,6 +6,10 @@
 //!   in-memory store.
 //! * [`WriteBehind`]: acknowledges small writes from memory and writes them a little later.
 
+// An adapter: files are read and written on tokio's blocking threads, and delayed writes need a
+// task and a timer.
+#![allow(clippy::disallowed_methods)]
+
 mod local;
 mod object;
 mod write_behind;

@@ -23,13 +23,19 @@ pub struct ObjectStoreBlobs {
 
 /// A store in memory, for tests and throw-away databases. Its objects die with it.
 pub fn memory_store() -> ObjectStoreBlobs {
-    ObjectStoreBlobs { store: Arc::new(InMemory::new()), keeps_buffers: true }
+    ObjectStoreBlobs {
+        store: Arc::new(InMemory::new()),
+        keeps_buffers: true,
+    }
 }
 
 impl ObjectStoreBlobs {
     /// Adapts `store`, which is reached over a network.
     pub fn remote(store: Arc<dyn ObjectStore>) -> Self {
-        Self { store, keeps_buffers: false }
+        Self {
+            store,
+            keeps_buffers: false,
+        }
     }
 
     async fn get_slice(&self, key: &BlobKey, slice: Slice) -> Result<Blob, BlobError> {
@@ -47,7 +53,10 @@ impl ObjectStoreBlobs {
             }
             Slice::Tail(length) => Some(GetRange::Suffix(length)),
         };
-        let options = object_store::GetOptions { range, ..Default::default() };
+        let options = object_store::GetOptions {
+            range,
+            ..Default::default()
+        };
         let found = match self.store.get_opts(&path(key), options).await {
             Ok(found) => found,
             // Stores differ in how they refuse a range beyond the end; the size tells.
@@ -59,32 +68,43 @@ impl ObjectStoreBlobs {
         if slice.resolve(size) != Some((offset, bytes.len() as u64)) {
             return Err(outside(key, size));
         }
-        Ok(Blob { bytes: realign(bytes, offset), offset, size })
+        Ok(Blob {
+            bytes: realign(bytes, offset),
+            offset,
+            size,
+        })
     }
 
     async fn get_nothing(&self, key: &BlobKey, slice: Slice) -> Result<Blob, BlobError> {
         let size = self.head(key).await?;
         let (offset, _) = slice.resolve(size).ok_or_else(|| outside(key, size))?;
-        Ok(Blob { bytes: bytes::Bytes::new(), offset, size })
+        Ok(Blob {
+            bytes: bytes::Bytes::new(),
+            offset,
+            size,
+        })
     }
 
     /// Why a ranged get was refused: an empty object, a range outside, or something else.
-    async fn explain(
-        &self,
-        key: &BlobKey,
-        slice: Slice,
-        cause: Cause,
-    ) -> Result<Blob, BlobError> {
+    async fn explain(&self, key: &BlobKey, slice: Slice, cause: Cause) -> Result<Blob, BlobError> {
         let size = self.head(key).await?;
         match slice.resolve(size) {
             None => Err(outside(key, size)),
-            Some((offset, 0)) => Ok(Blob { bytes: bytes::Bytes::new(), offset, size }),
+            Some((offset, 0)) => Ok(Blob {
+                bytes: bytes::Bytes::new(),
+                offset,
+                size,
+            }),
             Some(_) => Err(error(key, cause)),
         }
     }
 
     async fn head(&self, key: &BlobKey) -> Result<u64, BlobError> {
-        let meta = self.store.head(&path(key)).await.map_err(|cause| error(key, cause))?;
+        let meta = self
+            .store
+            .head(&path(key))
+            .await
+            .map_err(|cause| error(key, cause))?;
         Ok(meta.size)
     }
 }
@@ -106,7 +126,10 @@ impl BlobStore for ObjectStoreBlobs {
                 PutIf::Absent => PutMode::Create,
                 PutIf::Overwrite => PutMode::Overwrite,
             };
-            let options = PutOptions { mode, ..Default::default() };
+            let options = PutOptions {
+                mode,
+                ..Default::default()
+            };
             let put = self.store.put_opts(&path(key), payload, options).await;
             put.map(|_| ()).map_err(|cause| error(key, cause))
         })
@@ -130,7 +153,10 @@ impl BlobStore for ObjectStoreBlobs {
     ) -> BoxFuture<'a, Result<Vec<BlobMeta>, BlobError>> {
         Box::pin(async move {
             // `object_store` lists whole folders; what is left of the prefix is matched here.
-            let folder = options.prefix.rsplit_once('/').map(|(folder, _)| Path::from(folder));
+            let folder = options
+                .prefix
+                .rsplit_once('/')
+                .map(|(folder, _)| Path::from(folder));
             let listing = match options.start_after {
                 Some(after) => self.store.list_with_offset(folder.as_ref(), &path(after)),
                 None => self.store.list(folder.as_ref()),
@@ -143,10 +169,15 @@ impl BlobStore for ObjectStoreBlobs {
             for meta in metas {
                 let name = meta.location.as_ref();
                 // Objects whose names are no keys were not put by us.
-                let Ok(key) = BlobKey::new(name) else { continue };
+                let Ok(key) = BlobKey::new(name) else {
+                    continue;
+                };
                 let wanted = options.start_after.is_none_or(|after| key > *after);
                 if wanted && name.starts_with(options.prefix) {
-                    found.push(BlobMeta { key, size: meta.size });
+                    found.push(BlobMeta {
+                        key,
+                        size: meta.size,
+                    });
                 }
             }
             found.sort_unstable_by(|a, b| a.key.cmp(&b.key));

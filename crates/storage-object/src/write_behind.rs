@@ -120,7 +120,11 @@ impl Inner {
     async fn write_pending(&self) -> Result<(), BlobError> {
         let _writing = self.writing.lock().await;
         let next = |inner: &Self| {
-            inner.pending().in_order.first_key_value().map(|(at, delayed)| (*at, delayed.clone()))
+            inner
+                .pending()
+                .in_order
+                .first_key_value()
+                .map(|(at, delayed)| (*at, delayed.clone()))
         };
         while let Some((at, delayed)) = next(self) {
             if let Err(error) = self.write(&delayed).await {
@@ -139,7 +143,11 @@ impl Inner {
         match self.store.put(key, bytes.clone().into(), *when).await {
             // An earlier attempt whose acknowledgement was lost.
             Err(error) if error.kind() == BlobErrorKind::Conflict => {
-                if self.store.get_all(key).await? == *bytes { Ok(()) } else { Err(error) }
+                if self.store.get_all(key).await? == *bytes {
+                    Ok(())
+                } else {
+                    Err(error)
+                }
             }
             other => other,
         }
@@ -150,10 +158,17 @@ impl Inner {
             self.write_pending().await?;
         }
         if let Some(kind) = self.pending().failure {
-            return Err(BlobError::new(kind, "earlier writes have not reached the disk"));
+            return Err(BlobError::new(
+                kind,
+                "earlier writes have not reached the disk",
+            ));
         }
         let bytes = body.to_aligned();
-        self.pending().push(Delayed { key: key.clone(), bytes, when });
+        self.pending().push(Delayed {
+            key: key.clone(),
+            bytes,
+            when,
+        });
         Ok(())
     }
 
@@ -208,13 +223,21 @@ impl BlobStore for WriteBehind {
                 return Err(BlobError::new(BlobErrorKind::Corrupt, message).about(key));
             };
             let part = bytes.slice(offset as usize..(offset + length) as usize);
-            Ok(Blob { bytes: realign(part, offset), offset, size })
+            Ok(Blob {
+                bytes: realign(part, offset),
+                offset,
+                size,
+            })
         })
     }
 
     fn size<'a>(&'a self, key: &'a BlobKey) -> BoxFuture<'a, Result<u64, BlobError>> {
         Box::pin(async move {
-            let delayed = self.inner.pending().find(key).map(|delayed| delayed.bytes.len() as u64);
+            let delayed = self
+                .inner
+                .pending()
+                .find(key)
+                .map(|delayed| delayed.bytes.len() as u64);
             match delayed {
                 Some(size) => Ok(size),
                 None => self.inner.store.size(key).await,
@@ -235,13 +258,19 @@ impl BlobStore for WriteBehind {
                         && options.start_after.is_none_or(|after| delayed.key > *after)
                 };
                 let delayed = pending.in_order.values().filter(wanted);
-                delayed.map(|delayed| (delayed.key.clone(), delayed.bytes.len() as u64)).collect()
+                delayed
+                    .map(|delayed| (delayed.key.clone(), delayed.bytes.len() as u64))
+                    .collect()
             };
             for meta in self.inner.store.list(options).await? {
                 metas.entry(meta.key).or_insert(meta.size);
             }
             let limit = options.limit.unwrap_or(usize::MAX);
-            Ok(metas.into_iter().take(limit).map(|(key, size)| BlobMeta { key, size }).collect())
+            Ok(metas
+                .into_iter()
+                .take(limit)
+                .map(|(key, size)| BlobMeta { key, size })
+                .collect())
         })
     }
 

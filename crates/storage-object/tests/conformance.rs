@@ -40,7 +40,10 @@ async fn delayed_writes_reach_the_store_in_order_and_by_themselves() {
     let interval = Duration::from_millis(5);
     let store = skerry_storage_object::WriteBehind::start(Arc::clone(&beneath), interval);
     let key = BlobKey::new("a").unwrap();
-    store.put(&key, b"one".to_vec().into(), PutIf::Absent).await.unwrap();
+    store
+        .put(&key, b"one".to_vec().into(), PutIf::Absent)
+        .await
+        .unwrap();
     assert!(beneath.get_if_present(&key).await.unwrap().is_none());
     for _ in 0..2000 {
         tokio::time::sleep(Duration::from_millis(1)).await;
@@ -57,9 +60,15 @@ async fn a_second_process_is_refused_and_the_first_goes_on() {
     let first = LocalStore::open(root.path()).unwrap();
     let error = LocalStore::open(root.path()).err().unwrap();
     assert_eq!(error.kind(), BlobErrorKind::Conflict);
-    assert!(error.to_string().contains("in use by another process"), "{error}");
+    assert!(
+        error.to_string().contains("in use by another process"),
+        "{error}"
+    );
     let key = BlobKey::new("a").unwrap();
-    first.put(&key, b"x".to_vec().into(), PutIf::Absent).await.unwrap();
+    first
+        .put(&key, b"x".to_vec().into(), PutIf::Absent)
+        .await
+        .unwrap();
     drop(first);
     let again = LocalStore::open(root.path()).unwrap();
     assert_eq!(&again.get_all(&key).await.unwrap()[..], b"x");
@@ -119,7 +128,10 @@ impl BlobStore for Broken {
                 let size = self.inner.size(key).await?;
                 let end = offset.saturating_add(length).min(size);
                 let length = end.saturating_sub(offset);
-                options.slice = storage::Slice::Range { offset: offset.min(size), length };
+                options.slice = storage::Slice::Range {
+                    offset: offset.min(size),
+                    length,
+                };
             }
             self.inner.get(key, options).await
         })
@@ -148,7 +160,11 @@ impl BlobStore for Broken {
 }
 
 async fn run_broken(fault: Fault) {
-    conformance::all(&Broken { inner: Arc::new(memory_store()), fault }).await;
+    conformance::all(&Broken {
+        inner: Arc::new(memory_store()),
+        fault,
+    })
+    .await;
 }
 
 #[tokio::test]

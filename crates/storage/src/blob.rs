@@ -248,7 +248,10 @@ pub struct GetOptions {
 impl GetOptions {
     /// Reads `slice` into memory.
     pub fn slice(slice: Slice) -> Self {
-        Self { slice, access: Access::Resident }
+        Self {
+            slice,
+            access: Access::Resident,
+        }
     }
 }
 
@@ -337,14 +340,39 @@ mod tests {
         assert_eq!(Slice::All.resolve(5), Some((0, 5)));
         assert_eq!(Slice::Tail(9).resolve(5), Some((0, 5)));
         assert_eq!(Slice::Tail(2).resolve(5), Some((3, 2)));
-        assert_eq!(Slice::Range { offset: 5, length: 0 }.resolve(5), Some((5, 0)));
-        assert_eq!(Slice::Range { offset: 4, length: 2 }.resolve(5), None);
-        assert_eq!(Slice::Range { offset: u64::MAX, length: 2 }.resolve(5), None);
+        assert_eq!(
+            Slice::Range {
+                offset: 5,
+                length: 0
+            }
+            .resolve(5),
+            Some((5, 0))
+        );
+        assert_eq!(
+            Slice::Range {
+                offset: 4,
+                length: 2
+            }
+            .resolve(5),
+            None
+        );
+        assert_eq!(
+            Slice::Range {
+                offset: u64::MAX,
+                length: 2
+            }
+            .resolve(5),
+            None
+        );
     }
 
     #[test]
     fn bodies_join_into_an_aligned_buffer() {
-        let body = Body::from(vec![Bytes::from_static(b"ab"), Bytes::new(), Bytes::from("c")]);
+        let body = Body::from(vec![
+            Bytes::from_static(b"ab"),
+            Bytes::new(),
+            Bytes::from("c"),
+        ]);
         let joined = body.to_aligned();
         assert_eq!(&joined[..], b"abc");
         assert_eq!(joined.as_ptr().addr() % ALIGNMENT, 0);
@@ -362,6 +390,10 @@ mod tests {
             assert_eq!(again.as_ptr().addr() % ALIGNMENT, offset % ALIGNMENT);
         }
         let kept = realign(whole.slice(64..), 64);
-        assert_eq!(kept.as_ptr(), whole[64..].as_ptr(), "aligned bytes are not copied");
+        assert_eq!(
+            kept.as_ptr(),
+            whole[64..].as_ptr(),
+            "aligned bytes are not copied"
+        );
     }
 }

@@ -38,7 +38,12 @@ pub struct BlobError {
 impl BlobError {
     /// An error of `kind`; `message` is one sentence for a person, without a full stop.
     pub fn new(kind: BlobErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, key: None, message: message.into(), source: None }
+        Self {
+            kind,
+            key: None,
+            message: message.into(),
+            source: None,
+        }
     }
 
     /// The object at `key` does not exist.
@@ -91,7 +96,9 @@ impl fmt::Display for BlobError {
 
 impl Error for BlobError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_deref().map(|source| source as &(dyn Error + 'static))
+        self.source
+            .as_deref()
+            .map(|source| source as &(dyn Error + 'static))
     }
 }
 

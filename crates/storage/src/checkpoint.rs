@@ -72,12 +72,17 @@ fn decode(bytes: &Bytes) -> Option<Checkpoint> {
         n: fields.u64()?,
         sequence: fields.u64()?,
         epoch: fields.u64()?,
-        link: Link { nonce: Nonce(fields.array()?), crc: fields.u32()? },
+        link: Link {
+            nonce: Nonce(fields.array()?),
+            crc: fields.u32()?,
+        },
     };
     let length = fields.u64()?;
     let rest = fields.0;
-    (length == rest.len() as u64)
-        .then(|| Checkpoint { position, payload: bytes.slice_ref(rest) })
+    (length == rest.len() as u64).then(|| Checkpoint {
+        position,
+        payload: bytes.slice_ref(rest),
+    })
 }
 
 /// The newest valid checkpoint from which the log can be replayed, and those passed over.
@@ -107,8 +112,17 @@ pub(crate) async fn numbers(
     prefix: &BlobKey,
 ) -> Result<Vec<BlobKey>, BlobError> {
     let folder = prefix.folder(FOLDER);
-    let listed = store.list(ListOptions { prefix: &folder, ..ListOptions::default() }).await?;
-    Ok(listed.into_iter().map(|meta| meta.key).filter(|key| key.number().is_some()).collect())
+    let listed = store
+        .list(ListOptions {
+            prefix: &folder,
+            ..ListOptions::default()
+        })
+        .await?;
+    Ok(listed
+        .into_iter()
+        .map(|meta| meta.key)
+        .filter(|key| key.number().is_some())
+        .collect())
 }
 
 /// The checkpoint at `key`; `None` when it is damaged, or gone since it was listed.
@@ -116,7 +130,9 @@ pub(crate) async fn read(
     store: &dyn BlobStore,
     key: &BlobKey,
 ) -> Result<Option<Checkpoint>, BlobError> {
-    let Some(bytes) = store.get_if_present(key).await? else { return Ok(None) };
+    let Some(bytes) = store.get_if_present(key).await? else {
+        return Ok(None);
+    };
     Ok(decode(&bytes).filter(|checkpoint| key.number() == Some(checkpoint.position.n)))
 }
 

@@ -41,7 +41,10 @@ impl ChunkWriter {
 
     /// CRC32C of everything so far.
     pub(crate) fn crc(&self) -> u32 {
-        let done = self.done.iter().fold(0, |crc, chunk| crc32c::crc32c_append(crc, chunk));
+        let done = self
+            .done
+            .iter()
+            .fold(0, |crc, chunk| crc32c::crc32c_append(crc, chunk));
         crc32c::crc32c_append(done, &self.open)
     }
 

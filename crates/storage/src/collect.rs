@@ -44,7 +44,9 @@ pub async fn collect_log(
     keep: usize,
 ) -> Result<Collected, BlobError> {
     let mut collected = Collected::default();
-    let Some(floor) = oldest_kept(store, prefix, keep).await? else { return Ok(collected) };
+    let Some(floor) = oldest_kept(store, prefix, keep).await? else {
+        return Ok(collected);
+    };
     let mut boundary = Boundary::find(store, prefix).await?;
     boundary.raise(store, prefix, floor + 1).await?;
     for key in checkpoint::numbers(store, prefix).await? {
@@ -54,7 +56,12 @@ pub async fn collect_log(
         }
     }
     let folder = prefix.folder(LOG);
-    let entries = store.list(ListOptions { prefix: &folder, ..ListOptions::default() }).await?;
+    let entries = store
+        .list(ListOptions {
+            prefix: &folder,
+            ..ListOptions::default()
+        })
+        .await?;
     for meta in entries {
         if meta.key.number().is_some_and(|n| n <= floor) {
             store.delete(&meta.key).await?;
@@ -100,10 +107,17 @@ pub async fn collect_parts(
 ) -> Result<Collected, BlobError> {
     let mut collected = Collected::default();
     let folder = prefix.folder(PARTS);
-    let parts = store.list(ListOptions { prefix: &folder, ..ListOptions::default() }).await?;
+    let parts = store
+        .list(ListOptions {
+            prefix: &folder,
+            ..ListOptions::default()
+        })
+        .await?;
     for meta in parts {
         // A name that is no ULID is not ours to remove.
-        let Some(id) = Ulid::parse(meta.key.last_segment()) else { continue };
+        let Some(id) = Ulid::parse(meta.key.last_segment()) else {
+            continue;
+        };
         let age_ms = now_ms.saturating_sub(id.unix_ms());
         if age_ms > grace_ms && !is_live(id) {
             store.delete(&meta.key).await?;

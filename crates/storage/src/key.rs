@@ -110,7 +110,9 @@ mod tests {
 
     #[test]
     fn keys_that_could_leave_the_directory_or_collide_are_refused() {
-        for bad in ["", "/a", "a/", "a//b", "..", "a/../b", ".lock", "a/.b", "a b", "a\\b", "ä"] {
+        for bad in [
+            "", "/a", "a/", "a//b", "..", "a/../b", ".lock", "a/.b", "a b", "a\\b", "ä",
+        ] {
             assert!(BlobKey::new(bad).is_err(), "{bad:?}");
         }
         assert!(BlobKey::new(&"a/".repeat(300)).is_err());

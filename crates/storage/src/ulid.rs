@@ -77,7 +77,12 @@ mod tests {
         let id = Ulid::parse("01ARZ3NDEKTSV4RRFFQ69G5FAV").expect("a ULID");
         assert_eq!(id.unix_ms(), 1_469_922_850_259);
         assert_eq!(id.to_string(), "01ARZ3NDEKTSV4RRFFQ69G5FAV");
-        for bad in ["", "81ARZ3NDEKTSV4RRFFQ69G5FAV", "01ARZ3NDEKTSV4RRFFQ69G5FAI", "é"] {
+        for bad in [
+            "",
+            "81ARZ3NDEKTSV4RRFFQ69G5FAV",
+            "01ARZ3NDEKTSV4RRFFQ69G5FAI",
+            "é",
+        ] {
             assert_eq!(Ulid::parse(bad), None, "{bad}");
         }
     }

@@ -1,1 +1,13 @@
 //! Strategies, a brute-force oracle and a faulty store for tests.
+
+mod faulty_store;
+#[cfg(feature = "host")]
+mod host;
+mod map_store;
+mod schedule;
+
+pub use faulty_store::{Call, Fault, FaultyStore, Rule};
+#[cfg(feature = "host")]
+pub use host::SimHost;
+pub use map_store::MapStore;
+pub use schedule::{Task, block_on, interleave, yield_now};

@@ -12,7 +12,7 @@ use wasmtime::{
 };
 
 /// Instructions that one case may take, about; the longest takes a tenth.
-const FUEL_MAX: u64 = 60_000_000_000;
+const FUEL_MAX: u64 = 10_000_000_000;
 /// Half of what an edge worker gets.
 const MEMORY_BYTES_MAX: usize = 64 << 20;
 
@@ -22,7 +22,11 @@ fn guest_path() -> PathBuf {
     let built = Command::new(script).output().expect("the script runs");
     let said = String::from_utf8_lossy(&built.stderr);
     assert!(built.status.success(), "building the guest failed:\n{said}");
-    PathBuf::from(String::from_utf8(built.stdout).expect("a path in UTF-8").trim())
+    PathBuf::from(
+        String::from_utf8(built.stdout)
+            .expect("a path in UTF-8")
+            .trim(),
+    )
 }
 
 fn load() -> (Engine, Module) {
@@ -41,7 +45,9 @@ struct Guest {
 
 impl Guest {
     fn new(engine: &Engine, module: &Module, fuel: u64) -> Self {
-        let limits = StoreLimitsBuilder::new().memory_size(MEMORY_BYTES_MAX).build();
+        let limits = StoreLimitsBuilder::new()
+            .memory_size(MEMORY_BYTES_MAX)
+            .build();
         let mut store = Store::new(engine, limits);
         store.limiter(|limits| limits);
         store.set_fuel(fuel).expect("fuel is switched on");
@@ -50,16 +56,23 @@ impl Guest {
     }
 
     fn case_count(&mut self) -> usize {
-        let count: TypedFunc<(), u32> =
-            self.instance.get_typed_func(&mut self.store, "case_count").expect("exported");
+        let count: TypedFunc<(), u32> = self
+            .instance
+            .get_typed_func(&mut self.store, "case_count")
+            .expect("exported");
         count.call(&mut self.store, ()).expect("it returns") as usize
     }
 
     fn text(&mut self, function: &str, case: usize) -> wasmtime::Result<String> {
-        let function: TypedFunc<u32, u64> =
-            self.instance.get_typed_func(&mut self.store, function).expect("exported");
+        let function: TypedFunc<u32, u64> = self
+            .instance
+            .get_typed_func(&mut self.store, function)
+            .expect("exported");
         let place = function.call(&mut self.store, case as u32)?;
-        let memory = self.instance.get_memory(&mut self.store, "memory").expect("exported");
+        let memory = self
+            .instance
+            .get_memory(&mut self.store, "memory")
+            .expect("exported");
         let start = (place >> 32) as usize;
         let bytes = &memory.data(&self.store)[start..][..(place & 0xffff_ffff) as usize];
         Ok(String::from_utf8(bytes.to_vec()).expect("answers are text"))
@@ -68,7 +81,10 @@ impl Guest {
 
 /// Natively the graph is only reproducible on one thread; in wasm there is no other.
 fn natively(case: usize) -> String {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("one thread");
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(1)
+        .build()
+        .expect("one thread");
     pool.install(CASES[case].run)
 }
 
@@ -90,7 +106,10 @@ fn answers_are_equal_to_the_bit() {
     let mut differences = Vec::new();
     for (number, case) in CASES.iter().enumerate() {
         let mut guest = Guest::new(&engine, &module, FUEL_MAX);
-        assert_eq!(guest.text("case_name", number).expect("it returns"), case.name);
+        assert_eq!(
+            guest.text("case_name", number).expect("it returns"),
+            case.name
+        );
         let wasm = guest.text("run_case", number).unwrap_or_else(|error| {
             panic!("{} failed in wasm: {error:?}", case.name);
         });
@@ -100,7 +119,11 @@ fn answers_are_equal_to_the_bit() {
             differences.push(format!("{}: {difference}", case.name));
         }
         let used = FUEL_MAX - guest.store.get_fuel().expect("fuel is switched on");
-        println!("{}: {} lines, {used} fuel", case.name, native.lines().count());
+        println!(
+            "{}: {} lines, {used} fuel",
+            case.name,
+            native.lines().count()
+        );
     }
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
@@ -109,8 +132,10 @@ fn answers_are_equal_to_the_bit() {
 #[test]
 fn the_guest_imports_nothing() {
     let (_, module) = load();
-    let imports: Vec<String> =
-        module.imports().map(|import| format!("{}.{}", import.module(), import.name())).collect();
+    let imports: Vec<String> = module
+        .imports()
+        .map(|import| format!("{}.{}", import.module(), import.name()))
+        .collect();
     assert!(imports.is_empty(), "{}", imports.join(", "));
 }
 
@@ -119,6 +144,8 @@ fn the_guest_imports_nothing() {
 fn fuel_is_bounded() {
     let (engine, module) = load();
     let mut guest = Guest::new(&engine, &module, 100_000);
-    let stopped = guest.text("run_case", CASES.len() - 1).expect_err("too little fuel");
+    let stopped = guest
+        .text("run_case", CASES.len() - 1)
+        .expect_err("too little fuel");
     assert_eq!(stopped.downcast_ref::<Trap>(), Some(&Trap::OutOfFuel));
 }

@@ -8,7 +8,7 @@ use model::Error;
 use storage::log::{EntryKind, Log, LogError, Nonce, Position};
 
 use super::queue::{Next, Physical, Write};
-use super::{Journal, State};
+use super::{Cause, Journal, State};
 
 /// Pauses before asking again whether an entry was written; then the callers are told that it is
 /// unknown. Half a second in all: a store that is down makes writes fail soon.
@@ -18,7 +18,7 @@ const SETTLE_PAUSES_MS: [u64; 3] = [20, 100, 400];
 pub(super) struct Writer<S> {
     log: Log,
     /// The state that an entry leads to of which it is unknown whether it was written.
-    doubted: Option<S>,
+    doubted: Option<(S, Cause)>,
 }
 
 impl<S> Writer<S> {
@@ -58,7 +58,9 @@ impl<S: State> Committer<S> {
                 Some(Next::Physical(work)) => self.physical(work).await,
                 Some(Next::Barriers(barriers)) => {
                     let _ = self.settle_doubt().await;
-                    barriers.into_iter().for_each(|barrier| drop(barrier.send(())));
+                    for barrier in barriers {
+                        let _ = barrier.send(());
+                    }
                 }
             }
         }
@@ -112,7 +114,7 @@ impl<S: State> Committer<S> {
             Physical::Install { install, reply } => {
                 let view = self.journal.view.load_full();
                 let installed = install(&view)
-                    .map(|state| self.journal.publish(state, view.position));
+                    .map(|state| self.journal.publish(state, view.position, Cause::Physical));
                 drop(reply.send(installed));
             }
             Physical::Checkpoint { position, payload, reply } => {
@@ -155,31 +157,36 @@ impl<S: State> Committer<S> {
             self.journal.host.sleep(pause_ms).await;
             outcome = self.writer().log.settle().await;
         }
-        self.conclude(outcome, state)
+        let cause = match kind {
+            EntryKind::Operations => Cause::Operations,
+            EntryKind::Segments | EntryKind::Checkpoint => Cause::Physical,
+        };
+        self.conclude(outcome, state, cause)
     }
 
     /// Asks once more about an entry that is in doubt, if one is.
     async fn settle_doubt(&mut self) -> Result<(), Error> {
-        let Some(state) = self.writer().doubted.take() else { return Ok(()) };
+        let Some((state, cause)) = self.writer().doubted.take() else { return Ok(()) };
         let outcome = self.writer().log.settle().await;
-        self.conclude(outcome, state)
+        self.conclude(outcome, state, cause)
     }
 
     fn conclude(
         &mut self,
         outcome: Result<Option<Position>, LogError>,
         state: S,
+        cause: Cause,
     ) -> Result<(), Error> {
         let error = match outcome {
             Ok(Some(position)) => {
-                self.journal.publish(state, position);
+                self.journal.publish(state, position, cause);
                 return Ok(());
             }
             Ok(None) => return Err(Error::internal("the log lost track of an entry")),
             Err(error) => error,
         };
         match &error {
-            LogError::InDoubt { .. } => self.writer().doubted = Some(state),
+            LogError::InDoubt { .. } => self.writer().doubted = Some((state, cause)),
             LogError::Store(_) | LogError::TooLarge => {}
             LogError::SteppedDown { .. }
             | LogError::Behind { .. }

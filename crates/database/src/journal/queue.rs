@@ -58,7 +58,8 @@ pub(super) struct Queue<S: State> {
     pub(super) physical: VecDeque<Physical<S>>,
     /// Answered when nothing else is left.
     pub(super) barriers: Vec<oneshot::Sender<()>>,
-    pub(super) closed: bool,
+    /// Why new work is refused.
+    pub(super) closed: Option<Error>,
     /// Absent while a committer runs.
     pub(super) writer: Option<Writer<S>>,
 }
@@ -76,7 +77,7 @@ impl<S: State> Queue<S> {
             writes: VecDeque::new(),
             physical: VecDeque::new(),
             barriers: Vec::new(),
-            closed: false,
+            closed: None,
             writer,
         }
     }
@@ -87,7 +88,7 @@ impl<S: State> Queue<S> {
         if let Some(work) = self.physical.pop_front() {
             return Some(Next::Physical(work));
         }
-        if !self.writes.is_empty() && (!saturated || self.closed) {
+        if !self.writes.is_empty() && (!saturated || self.closed.is_some()) {
             return Some(Next::Commit(self.batch()));
         }
         let done = self.writes.is_empty() && !self.barriers.is_empty();

@@ -16,9 +16,17 @@ struct WireChanges {
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum WireChange {
-    CreateAlias { collection_name: String, alias_name: String },
-    DeleteAlias { alias_name: String },
-    RenameAlias { old_alias_name: String, new_alias_name: String },
+    CreateAlias {
+        collection_name: String,
+        alias_name: String,
+    },
+    DeleteAlias {
+        alias_name: String,
+    },
+    RenameAlias {
+        old_alias_name: String,
+        new_alias_name: String,
+    },
 }
 
 #[derive(Serialize)]
@@ -40,15 +48,21 @@ fn new_name(field: &str, name: &str) -> Result<CollectionName, Failure> {
 impl WireChange {
     fn decode(self) -> Result<AliasChange, Failure> {
         Ok(match self {
-            Self::CreateAlias { collection_name, alias_name } => AliasChange::Create {
+            Self::CreateAlias {
+                collection_name,
+                alias_name,
+            } => AliasChange::Create {
                 alias: new_name("alias_name", &alias_name)?,
                 collection: CollectionName::new(&collection_name)
                     .map_err(|_| model::Error::no_collection(&collection_name))?,
             },
-            Self::DeleteAlias { alias_name } => {
-                AliasChange::Delete { alias: new_name("alias_name", &alias_name)? }
-            }
-            Self::RenameAlias { old_alias_name, new_alias_name } => AliasChange::Rename {
+            Self::DeleteAlias { alias_name } => AliasChange::Delete {
+                alias: new_name("alias_name", &alias_name)?,
+            },
+            Self::RenameAlias {
+                old_alias_name,
+                new_alias_name,
+            } => AliasChange::Rename {
                 from: new_name("old_alias_name", &old_alias_name)?,
                 to: new_name("new_alias_name", &new_alias_name)?,
             },
@@ -60,8 +74,15 @@ impl WireChange {
 pub(crate) async fn change(call: &Call<'_>) -> Answer {
     request::read_parameters(call)?;
     let wire: WireChanges = request::body(call)?;
-    let changes = wire.actions.into_iter().map(WireChange::decode).collect::<Result<_, _>>()?;
-    let command = Command::ChangeAliases { database: DatabaseName::default(), changes };
+    let changes = wire
+        .actions
+        .into_iter()
+        .map(WireChange::decode)
+        .collect::<Result<_, _>>()?;
+    let command = Command::ChangeAliases {
+        database: DatabaseName::default(),
+        changes,
+    };
     call.executor.execute(command).await?;
     envelope::ok(call, true)
 }
@@ -80,7 +101,9 @@ fn shown<'a>(
         alias_name: alias.as_str(),
         collection_name: collection.as_str(),
     };
-    Aliases { aliases: aliases.into_iter().map(alias).collect() }
+    Aliases {
+        aliases: aliases.into_iter().map(alias).collect(),
+    }
 }
 
 /// `GET /aliases`
@@ -97,5 +120,12 @@ pub(crate) async fn of_collection(call: &Call<'_>) -> Answer {
         return Err(model::Error::no_collection(collection.name.as_str()).into());
     }
     let aliases = all(call).await?;
-    envelope::ok(call, shown(aliases.iter().filter(|(_, target)| *target == collection.name)))
+    envelope::ok(
+        call,
+        shown(
+            aliases
+                .iter()
+                .filter(|(_, target)| *target == collection.name),
+        ),
+    )
 }

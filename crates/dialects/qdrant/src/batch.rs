@@ -36,7 +36,9 @@ impl WireOperation {
             Self::SetPayload(set) => set.decode_set()?,
             Self::OverwritePayload(set) => set.decode_overwrite()?,
             Self::DeletePayload(delete) => delete.decode()?,
-            Self::ClearPayload(selector) => WriteOp::ClearPayload { target: selector.decode()? },
+            Self::ClearPayload(selector) => WriteOp::ClearPayload {
+                target: selector.decode()?,
+            },
             Self::UpdateVectors(update) => update.decode()?,
             Self::DeleteVectors(delete) => return delete.decode(),
         }])
@@ -50,15 +52,21 @@ pub(crate) async fn update(call: &Call<'_>) -> Answer {
     let collection = request::collection(call)?;
     let visibility = request::write_parameters(call)?;
     let wire: WireOperations = request::body(call)?;
-    let decoded: Vec<Vec<WriteOp>> =
-        wire.operations.into_iter().map(WireOperation::decode).collect::<Result<_, _>>()?;
+    let decoded: Vec<Vec<WriteOp>> = wire
+        .operations
+        .into_iter()
+        .map(WireOperation::decode)
+        .collect::<Result<_, _>>()?;
     if decoded.is_empty() {
         return match request::query(call, Query::CollectionExists(collection.clone())).await? {
             Reply::Exists(true) => envelope::ok(call, [(); 0]),
             _ => Err(model::Error::no_collection(collection.name.as_str()).into()),
         };
     }
-    let counts: Vec<u64> = decoded.iter().map(|operations| operations.len() as u64).collect();
+    let counts: Vec<u64> = decoded
+        .iter()
+        .map(|operations| operations.len() as u64)
+        .collect();
     let operations: Vec<WriteOp> = decoded.into_iter().flatten().collect();
     let total: u64 = counts.iter().sum();
     let last = request::write(call, collection, operations, visibility).await?;

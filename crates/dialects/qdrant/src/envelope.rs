@@ -19,7 +19,11 @@ pub(crate) fn ok(call: &Call<'_>, result: impl Serialize) -> Answer {
         status: &'static str,
         time: f64,
     }
-    bare(&Envelope { result, status: "ok", time: call.seconds() })
+    bare(&Envelope {
+        result,
+        status: "ok",
+        time: call.seconds(),
+    })
 }
 
 /// A successful JSON response without the envelope.

@@ -16,7 +16,10 @@ pub(crate) struct Failure {
 
 impl Failure {
     pub(crate) fn new(status: StatusCode, text: impl Into<String>) -> Self {
-        Self { status, text: text.into() }
+        Self {
+            status,
+            text: text.into(),
+        }
     }
 
     /// The request contradicts itself or the collection.
@@ -31,12 +34,15 @@ impl Failure {
 
     /// Something that Qdrant can do and this build cannot.
     pub(crate) fn unsupported(feature: impl core::fmt::Display) -> Self {
-        Self::bad_request(format_args!("{feature} is not supported by this server yet"))
+        Self::bad_request(format_args!("this server does not support {feature} yet"))
     }
 
     /// The body is no JSON of the expected shape; `text` is what the parser said.
     pub(crate) fn format(text: impl core::fmt::Display) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, format!("Format error in JSON body: {text}"))
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            format!("Format error in JSON body: {text}"),
+        )
     }
 
     /// A value is out of bounds; `place` is `JSON body` or `path parameters`, `field` a path.
@@ -60,7 +66,10 @@ impl Failure {
             status: Status<'a>,
             time: f64,
         }
-        let body = Body { status: Status { error: &self.text }, time: seconds };
+        let body = Body {
+            status: Status { error: &self.text },
+            time: seconds,
+        };
         let body = serde_json::to_vec(&body).expect("texts and numbers can be serialised");
         let mut response = Response::new(Bytes::from(body));
         *response.status_mut() = self.status;
@@ -74,7 +83,10 @@ impl Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let prefixed = |status, prefix: &str| {
-            Self::new(status, format!("{prefix}: {}", wording(&error.subject, &error.message)))
+            Self::new(
+                status,
+                format!("{prefix}: {}", wording(&error.subject, &error.message)),
+            )
         };
         match error.kind {
             ErrorKind::NotFound => prefixed(StatusCode::NOT_FOUND, "Not found"),
@@ -155,7 +167,10 @@ pub(crate) fn refuse(refusal: &Refusal, seconds: f64) -> Response {
             let text = "Forbidden: Global manage access is required";
             Failure::new(StatusCode::FORBIDDEN, text).response(seconds)
         }
-        Refusal::BodyTooLarge { bytes: Some(bytes), bytes_max } => Failure::new(
+        Refusal::BodyTooLarge {
+            bytes: Some(bytes),
+            bytes_max,
+        } => Failure::new(
             StatusCode::BAD_REQUEST,
             format!(
                 "Payload error: JSON payload ({bytes} bytes) is larger than allowed \
@@ -163,7 +178,10 @@ pub(crate) fn refuse(refusal: &Refusal, seconds: f64) -> Response {
             ),
         )
         .response(seconds),
-        Refusal::BodyTooLarge { bytes: None, bytes_max } => Failure::new(
+        Refusal::BodyTooLarge {
+            bytes: None,
+            bytes_max,
+        } => Failure::new(
             StatusCode::BAD_REQUEST,
             format!("Payload error: JSON payload has exceeded limit ({bytes_max} bytes)."),
         )

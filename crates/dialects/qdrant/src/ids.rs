@@ -33,7 +33,9 @@ pub(crate) fn decode_path(text: &str) -> Result<PointId, Failure> {
 
 /// Hyphenated, 32 digits, `urn:uuid:` or braced.
 fn parse_uuid(text: &str) -> Option<PointId> {
-    Uuid::try_parse(text).ok().map(|uuid| PointId::Uuid(uuid.into_bytes()))
+    Uuid::try_parse(text)
+        .ok()
+        .map(|uuid| PointId::Uuid(uuid.into_bytes()))
 }
 
 struct IdVisitor;
@@ -69,7 +71,9 @@ impl Visitor<'_> for IdVisitor {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<WireId, E> {
-        parse_uuid(text).map(WireId).ok_or_else(|| not_an_id(&format_args!("{text:?}")))
+        parse_uuid(text)
+            .map(WireId)
+            .ok_or_else(|| not_an_id(&format_args!("{text:?}")))
     }
 
     fn visit_bool<E: Error>(self, value: bool) -> Result<WireId, E> {
@@ -93,7 +97,9 @@ impl Serialize for ShownId<'_> {
             PointId::Num(number) => serializer.serialize_u64(*number),
             PointId::Uuid(bytes) => {
                 let mut buffer = Uuid::encode_buffer();
-                let text = Uuid::from_bytes(*bytes).hyphenated().encode_lower(&mut buffer);
+                let text = Uuid::from_bytes(*bytes)
+                    .hyphenated()
+                    .encode_lower(&mut buffer);
                 serializer.serialize_str(text)
             }
             PointId::Text(text) => Err(S::Error::custom(format_args!(
@@ -109,7 +115,9 @@ mod tests {
     use super::*;
 
     fn decode(json: &str) -> Result<PointId, String> {
-        serde_json::from_str::<WireId>(json).map(|id| id.0).map_err(|e| e.to_string())
+        serde_json::from_str::<WireId>(json)
+            .map(|id| id.0)
+            .map_err(|e| e.to_string())
     }
 
     #[test]
@@ -128,9 +136,19 @@ mod tests {
 
     #[test]
     fn what_is_no_id_is_named() {
-        for json in ["-1", "1.5", "\"7\"", "\"abc\"", "true", "18446744073709551616"] {
+        for json in [
+            "-1",
+            "1.5",
+            "\"7\"",
+            "\"abc\"",
+            "true",
+            "18446744073709551616",
+        ] {
             let message = decode(json).unwrap_err();
-            assert!(message.contains("is not a valid point ID"), "{json}: {message}");
+            assert!(
+                message.contains("is not a valid point ID"),
+                "{json}: {message}"
+            );
         }
         assert_eq!(decode("18446744073709551615"), Ok(PointId::Num(u64::MAX)));
     }
@@ -139,7 +157,10 @@ mod tests {
     fn a_number_in_a_path_is_an_id() {
         assert_eq!(decode_path("7").unwrap(), PointId::Num(7));
         let failure = decode_path("x").unwrap_err();
-        assert_eq!(failure.text, "Wrong input: Can not recognize \"x\" as point id");
+        assert_eq!(
+            failure.text,
+            "Wrong input: Can not recognize \"x\" as point id"
+        );
     }
 
     #[test]

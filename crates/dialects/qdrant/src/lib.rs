@@ -1,4 +1,46 @@
 //! The Qdrant REST dialect: wire structs, decoding, encoding, the error mapping.
+//!
+//! Each handler decodes a body into a command or query of [`model`], asks the executor, and
+//! encodes the reply; nothing here knows how either is carried out.
+//!
+//! | module | requests about |
+//! |---|---|
+//! | `collections`, `aliases`, `index` | collections, their further names, payload indexes |
+//! | `points`, `payload`, `batch` | changes of points |
+//! | `read`, `query`, `search` | points by id, page by page, ranked |
+//! | `service`, `unsupported` | the server itself; what it cannot do |
+//!
+//! What these share lies in `envelope`, `error`, `request` (around every request), `ids`,
+//! `value`, `vectors`, `filter`, `select`, `order`, `params`, `ranking`, `strict` (read from
+//! bodies), and `record`, `score`, `ranked` (written into replies).
+
+mod aliases;
+mod batch;
+mod collections;
+mod envelope;
+mod error;
+mod filter;
+mod ids;
+mod index;
+mod order;
+mod params;
+mod payload;
+mod points;
+mod query;
+mod ranked;
+mod ranking;
+mod read;
+mod record;
+mod request;
+mod routes;
+mod score;
+mod search;
+mod select;
+mod service;
+mod strict;
+mod unsupported;
+mod value;
+mod vectors;
 
 use gateway::{Dialect, Refusal, Response, Route};
 
@@ -11,10 +53,10 @@ impl Dialect for Qdrant {
     }
 
     fn routes(&self) -> &'static [Route] {
-        &[]
+        routes::ROUTES
     }
 
-    fn refuse(&self, _refusal: &Refusal, _seconds: f64) -> Response {
-        Response::default()
+    fn refuse(&self, refusal: &Refusal, seconds: f64) -> Response {
+        error::refuse(refusal, seconds)
     }
 }

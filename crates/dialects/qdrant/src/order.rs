@@ -8,7 +8,10 @@ use crate::select;
 
 /// A path, or a path with a direction and a first value.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "data did not match any variant of untagged enum OrderByInterface"
+)]
 pub(crate) enum WireOrderBy {
     Key(String),
     Full {
@@ -28,7 +31,10 @@ pub(crate) enum WireDirection {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "data did not match any variant of untagged enum StartFrom"
+)]
 pub(crate) enum WireStart {
     Int(i64),
     Float(f64),
@@ -41,7 +47,11 @@ impl WireOrderBy {
     pub(crate) fn decode(self) -> Result<OrderBy, Failure> {
         let (key, direction, start) = match self {
             Self::Key(key) => (key, None, None),
-            Self::Full { key, direction, start_from } => (key, direction, start_from),
+            Self::Full {
+                key,
+                direction,
+                start_from,
+            } => (key, direction, start_from),
         };
         let direction = match direction {
             None | Some(WireDirection::Asc) => Direction::Ascending,
@@ -56,6 +66,10 @@ impl WireOrderBy {
                 None => return Err(Failure::format(format_args!("`{text}` is not a date"))),
             },
         };
-        Ok(OrderBy { path: select::path(&key)?, direction, start_from })
+        Ok(OrderBy {
+            path: select::path(&key)?,
+            direction,
+            start_from,
+        })
     }
 }

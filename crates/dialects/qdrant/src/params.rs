@@ -44,7 +44,11 @@ impl WireParams {
     pub(crate) fn decode(self, at: &str) -> Result<SearchParams, Failure> {
         let invalid = |field: &str, value: &dyn core::fmt::Display, bounds: &str| {
             let text = format!("value {value} invalid, must be {bounds}");
-            Err(Failure::validation(BODY, format_args!("{at}.{field}"), text))
+            Err(Failure::validation(
+                BODY,
+                format_args!("{at}.{field}"),
+                text,
+            ))
         };
         if self.hnsw_ef == Some(0) {
             return invalid("hnsw_ef", &0, "1 or larger");

@@ -37,9 +37,9 @@ fn target(points: Option<Vec<WireId>>, filter: Option<WireFilter>) -> Result<Tar
     match (points, filter) {
         (Some(ids), _) => Ok(Target::Ids(ids::unwrap(ids))),
         (None, Some(filter)) => Ok(Target::Filter(filter.decode("filter")?)),
-        (None, None) => {
-            Err(Failure::format("Either list of point ids or filter must be provided"))
-        }
+        (None, None) => Err(Failure::format(
+            "Either list of point ids or filter must be provided",
+        )),
     }
 }
 
@@ -49,7 +49,11 @@ impl WireSetPayload {
         request::no_shard_key(&self.shard_key)?;
         let at = self.key.as_deref().map(select::path).transpose()?;
         let target = target(self.points, self.filter)?;
-        Ok(WriteOp::SetPayload { target, payload: self.payload.0, at })
+        Ok(WriteOp::SetPayload {
+            target,
+            payload: self.payload.0,
+            at,
+        })
     }
 
     /// Replaces what is there.
@@ -60,7 +64,10 @@ impl WireSetPayload {
         }
         request::no_shard_key(&self.shard_key)?;
         let target = target(self.points, self.filter)?;
-        Ok(WriteOp::OverwritePayload { target, payload: self.payload.0 })
+        Ok(WriteOp::OverwritePayload {
+            target,
+            payload: self.payload.0,
+        })
     }
 }
 
@@ -70,7 +77,10 @@ impl WireDeletePayload {
     pub(crate) fn decode(self) -> Result<WriteOp, Failure> {
         request::no_shard_key(&self.shard_key)?;
         let target = target(self.points, self.filter)?;
-        Ok(WriteOp::DeletePayload { target, paths: select::paths(&self.keys)? })
+        Ok(WriteOp::DeletePayload {
+            target,
+            paths: select::paths(&self.keys)?,
+        })
     }
 }
 

@@ -38,7 +38,10 @@ struct WireBatch {
 
 /// The vectors of a batch: one list, or one list per name.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "data did not match any variant of untagged enum BatchVectorStruct"
+)]
 enum WireColumns {
     Unnamed(Vec<WireVector>),
     Named(std::collections::BTreeMap<String, Vec<WireVector>>),
@@ -97,7 +100,10 @@ impl Updated {
             model::Visibility::Durable => "acknowledged",
             model::Visibility::Applied => "completed",
         };
-        Self { operation_id: operation, status }
+        Self {
+            operation_id: operation,
+            status,
+        }
     }
 }
 
@@ -134,15 +140,26 @@ impl WireUpsert {
             Some(WireMode::InsertOnly) => UpsertMode::InsertOnly,
             Some(WireMode::UpdateOnly) => UpsertMode::UpdateOnly,
         };
-        let condition = self.update_filter.map(|f| f.decode("update_filter")).transpose()?;
-        Ok(WriteOp::Upsert { points, mode, condition })
+        let condition = self
+            .update_filter
+            .map(|f| f.decode("update_filter"))
+            .transpose()?;
+        Ok(WriteOp::Upsert {
+            points,
+            mode,
+            condition,
+        })
     }
 }
 
 impl WirePoint {
     fn decode(self) -> Result<Point, Failure> {
         let payload = self.payload.unwrap_or_default().0;
-        Ok(Point { id: self.id.0, vectors: self.vector.decode()?, payload })
+        Ok(Point {
+            id: self.id.0,
+            vectors: self.vector.decode()?,
+            payload,
+        })
     }
 }
 
@@ -169,7 +186,9 @@ impl WireBatch {
         };
         let mut points = Vec::with_capacity(count);
         for (index, id) in self.ids.into_iter().enumerate() {
-            let payload = payloads.as_mut().and_then(|payloads| payloads[index].take());
+            let payload = payloads
+                .as_mut()
+                .and_then(|payloads| payloads[index].take());
             points.push(Point {
                 id: id.0,
                 vectors: Vec::with_capacity(columns.len()),
@@ -220,7 +239,10 @@ impl WireUpdateVectors {
         }
         let points = self.points.into_iter();
         let points = points.map(|point| Ok((point.id.0, point.vector.decode()?)));
-        let condition = self.update_filter.map(|f| f.decode("update_filter")).transpose()?;
+        let condition = self
+            .update_filter
+            .map(|f| f.decode("update_filter"))
+            .transpose()?;
         Ok(WriteOp::UpdateVectors {
             points: points.collect::<Result<_, Failure>>()?,
             condition,
@@ -239,13 +261,22 @@ impl WireDeleteVectors {
             let text = "must specify vector names to delete";
             return Err(Failure::validation(BODY, "vector", text));
         }
-        let names: Vec<VectorName> =
-            self.vector.into_iter().map(VectorName::new).collect::<Result<_, _>>()?;
-        let by_filter = self.filter.map(|f| f.decode("filter").map(Target::Filter)).transpose()?;
+        let names: Vec<VectorName> = self
+            .vector
+            .into_iter()
+            .map(VectorName::new)
+            .collect::<Result<_, _>>()?;
+        let by_filter = self
+            .filter
+            .map(|f| f.decode("filter").map(Target::Filter))
+            .transpose()?;
         let by_id = self.points.map(|ids| Target::Ids(ids::unwrap(ids)));
         let targets = by_filter.into_iter().chain(by_id);
         let operations: Vec<WriteOp> = targets
-            .map(|target| WriteOp::DeleteVectors { target, names: names.clone() })
+            .map(|target| WriteOp::DeleteVectors {
+                target,
+                names: names.clone(),
+            })
             .collect();
         if operations.is_empty() {
             return Err(Failure::bad_request("No filter or points provided"));

@@ -2,8 +2,8 @@
 
 use gateway::Call;
 use model::{Search, Select};
-use serde::{Deserialize, Serialize};
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
 
 use crate::envelope::{self, Answer};
 use crate::error::Failure;
@@ -35,7 +35,10 @@ struct WireQuery {
 
 /// Only whether there are any matters, as long as they are not supported.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "data did not match any variant of untagged enum PrefetchInterface"
+)]
 enum Prefetches {
     Many(Vec<IgnoredAny>),
     One(IgnoredAny),
@@ -69,10 +72,16 @@ impl WireQuery {
             let text = "value 0 invalid, must be 1 or larger";
             return Err(Failure::validation(BODY, format_args!("{at}.limit"), text));
         }
-        let params = self.params.unwrap_or_default().decode(&format!("{at}.params"))?;
+        let params = self
+            .params
+            .unwrap_or_default()
+            .decode(&format!("{at}.params"))?;
         let search = Search {
             collection: request::collection(call)?,
-            rank: self.query.map(|query| query.decode(self.using)).transpose()?,
+            rank: self
+                .query
+                .map(|query| query.decode(self.using))
+                .transpose()?,
             filter: WireFilter::decode_optional(self.filter)?,
             params,
             score_above: None,
@@ -83,7 +92,10 @@ impl WireQuery {
                 vectors: WithVector::decode(self.with_vector)?,
             },
         };
-        Ok(Ranked { search, score_threshold: self.score_threshold })
+        Ok(Ranked {
+            search,
+            score_threshold: self.score_threshold,
+        })
     }
 }
 
@@ -92,7 +104,12 @@ pub(crate) async fn query(call: &Call<'_>) -> Answer {
     request::read_parameters(call)?;
     let ranked = request::body::<WireQuery>(call)?.decode(call, "internal")?;
     let results = ranked::search(call, ranked).await?;
-    envelope::ok(call, Points { points: results.shown() })
+    envelope::ok(
+        call,
+        Points {
+            points: results.shown(),
+        },
+    )
 }
 
 /// `POST /collections/{collection_name}/points/query/batch`
@@ -102,8 +119,15 @@ pub(crate) async fn batch(call: &Call<'_>) -> Answer {
     let decode = |(index, query): (usize, WireQuery)| {
         query.decode(call, &format!("searches[{index}].internal"))
     };
-    let searches = wire.searches.into_iter().enumerate().map(decode).collect::<Result<_, _>>()?;
+    let searches = wire
+        .searches
+        .into_iter()
+        .enumerate()
+        .map(decode)
+        .collect::<Result<_, _>>()?;
     let results = ranked::batch(call, searches).await?;
-    let points = results.iter().map(|results| Points { points: results.shown() });
+    let points = results.iter().map(|results| Points {
+        points: results.shown(),
+    });
     envelope::ok(call, points.collect::<Vec<_>>())
 }

@@ -24,7 +24,10 @@ impl Results {
     /// In the order found.
     pub(crate) fn shown(&self) -> Vec<ShownScored<'_>> {
         let reported = self.reported;
-        self.points.iter().map(|point| ShownScored { point, reported }).collect()
+        self.points
+            .iter()
+            .map(|point| ShownScored { point, reported })
+            .collect()
     }
 }
 
@@ -76,17 +79,17 @@ pub(crate) async fn search(call: &Call<'_>, mut ranked: Ranked) -> Result<Result
     let reported = ranked.reported(&schema)?;
     let threshold = ranked.score_threshold;
     if !ranked.bounded(reported)? {
-        return Ok(Results { points: Vec::new(), reported });
+        return Ok(Results {
+            points: Vec::new(),
+            reported,
+        });
     }
     let reply = request::query(call, Query::Search(Box::new(ranked.search))).await?;
     results(reply, reported, threshold)
 }
 
 /// Carries out searches on one state of their collection.
-pub(crate) async fn batch(
-    call: &Call<'_>,
-    searches: Vec<Ranked>,
-) -> Result<Vec<Results>, Failure> {
+pub(crate) async fn batch(call: &Call<'_>, searches: Vec<Ranked>) -> Result<Vec<Results>, Failure> {
     let schema = request::schema(call, request::collection(call)?).await?;
     let mut told = Vec::with_capacity(searches.len());
     let mut asked = Vec::with_capacity(searches.len());
@@ -106,7 +109,10 @@ pub(crate) async fn batch(
     told.into_iter()
         .map(|(reported, threshold, answerable)| {
             if !answerable {
-                return Ok(Results { points: Vec::new(), reported });
+                return Ok(Results {
+                    points: Vec::new(),
+                    reported,
+                });
             }
             let reply = replies.next().ok_or_else(|| {
                 model::Error::internal("a batch was answered with fewer replies than searches")

@@ -20,7 +20,10 @@ pub(crate) enum WireInput {
 
 /// How points are ranked.
 pub(crate) enum WireRanking {
-    Nearest { to: WireInput, mmr: bool },
+    Nearest {
+        to: WireInput,
+        mmr: bool,
+    },
     OrderBy(WireOrderBy),
     /// Something that Qdrant ranks by and this build does not, by its name.
     Unsupported(&'static str),
@@ -46,7 +49,9 @@ impl WireRanking {
                 to: to.decode()?,
             }),
             Self::OrderBy(order_by) => Ok(Rank::OrderBy(order_by.decode()?)),
-            Self::Unsupported(what) => Err(Failure::unsupported(format_args!("The query `{what}`"))),
+            Self::Unsupported(what) => {
+                Err(Failure::unsupported(format_args!("the query `{what}`")))
+            }
         }
     }
 }
@@ -122,15 +127,21 @@ impl<'de> Visitor<'de> for InputVisitor {
     }
 
     fn visit_i64<E: Error>(self, number: i64) -> Result<WireInput, E> {
-        id(WireId::deserialize(serde::de::value::I64Deserializer::new(number)))
+        id(WireId::deserialize(serde::de::value::I64Deserializer::new(
+            number,
+        )))
     }
 
     fn visit_f64<E: Error>(self, number: f64) -> Result<WireInput, E> {
-        id(WireId::deserialize(serde::de::value::F64Deserializer::new(number)))
+        id(WireId::deserialize(serde::de::value::F64Deserializer::new(
+            number,
+        )))
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<WireInput, E> {
-        id(WireId::deserialize(serde::de::value::StrDeserializer::new(text)))
+        id(WireId::deserialize(serde::de::value::StrDeserializer::new(
+            text,
+        )))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, elements: A) -> Result<WireInput, A::Error> {
@@ -203,7 +214,9 @@ impl<'de> Visitor<'de> for RankingVisitor {
                 }
             }
         }
-        let vector = object.finish().map(|vector| nearest(WireInput::Vector(vector)));
+        let vector = object
+            .finish()
+            .map(|vector| nearest(WireInput::Vector(vector)));
         near.map(|to| WireRanking::Nearest { to, mmr })
             .or(order_by.map(WireRanking::OrderBy))
             .or(unsupported.map(WireRanking::Unsupported))

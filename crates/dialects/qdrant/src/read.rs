@@ -57,7 +57,10 @@ struct Counted {
 }
 
 fn shown(record: &Record) -> ShownRecord<'_> {
-    ShownRecord { record, order_value: None }
+    ShownRecord {
+        record,
+        order_value: None,
+    }
 }
 
 /// The records that `ids` name.
@@ -67,7 +70,16 @@ async fn records(
     select: Select,
 ) -> Result<Vec<Record>, Failure> {
     let collection = request::collection(call)?;
-    match request::query(call, Query::Retrieve { collection, ids, select }).await? {
+    match request::query(
+        call,
+        Query::Retrieve {
+            collection,
+            ids,
+            select,
+        },
+    )
+    .await?
+    {
         Reply::Records(records) => Ok(records),
         other => Err(other.unexpected().into()),
     }
@@ -90,7 +102,10 @@ pub(crate) async fn retrieve(call: &Call<'_>) -> Answer {
 pub(crate) async fn get(call: &Call<'_>) -> Answer {
     request::read_parameters(call)?;
     let id = ids::decode_path(call.param("id"))?;
-    let select = Select { payload: PayloadSelect::All, vectors: VectorSelect::All };
+    let select = Select {
+        payload: PayloadSelect::All,
+        vectors: VectorSelect::All,
+    };
     let records = records(call, vec![id.clone()], select).await?;
     match records.first() {
         Some(record) => envelope::ok(call, shown(record)),
@@ -134,11 +149,18 @@ pub(crate) async fn scroll(call: &Call<'_>) -> Answer {
     let reply = request::query(call, query).await;
     match reply? {
         Reply::Page { records, next } => {
-            let points = records
-                .iter()
-                .map(|(record, order_value)| ShownRecord { record, order_value: *order_value });
+            let points = records.iter().map(|(record, order_value)| ShownRecord {
+                record,
+                order_value: *order_value,
+            });
             let next = next.as_ref().filter(|_| !ordered).map(ShownId);
-            envelope::ok(call, Page { points: points.collect(), next_page_offset: next })
+            envelope::ok(
+                call,
+                Page {
+                    points: points.collect(),
+                    next_page_offset: next,
+                },
+            )
         }
         other => Err(other.unexpected().into()),
     }

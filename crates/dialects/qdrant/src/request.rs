@@ -40,7 +40,11 @@ pub(crate) fn new_collection(call: &Call<'_>) -> Result<CollectionRef, Failure> 
 fn length_checked(name: &str) -> Result<(), Failure> {
     if name.is_empty() || name.len() > model::name::NAME_BYTES_MAX {
         let text = format!("value {name:?} invalid, must be from 1 to 255 characters");
-        return Err(Failure::validation("path parameters", "collection_name", text));
+        return Err(Failure::validation(
+            "path parameters",
+            "collection_name",
+            text,
+        ));
     }
     Ok(())
 }
@@ -60,7 +64,9 @@ fn bad_parameter(text: impl core::fmt::Display) -> Failure {
 
 fn check_timeout(value: &str) -> Result<(), Failure> {
     match value.parse::<u64>() {
-        Ok(0) => Err(bad_parameter("invalid value: integer `0`, expected a nonzero u64")),
+        Ok(0) => Err(bad_parameter(
+            "invalid value: integer `0`, expected a nonzero u64",
+        )),
         Ok(_) => Ok(()),
         Err(error) => Err(bad_parameter(error)),
     }
@@ -72,7 +78,9 @@ fn one_of(value: &str, known: &[&str]) -> Result<(), Failure> {
     }
     let expected: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
     let expected = expected.join(", ");
-    Err(bad_parameter(format_args!("unknown variant `{value}`, expected one of {expected}")))
+    Err(bad_parameter(format_args!(
+        "unknown variant `{value}`, expected one of {expected}"
+    )))
 }
 
 /// Checks the parameters of a reading request. A single process is consistent at every level, and
@@ -132,7 +140,11 @@ pub(crate) async fn write(
     operations: Vec<WriteOp>,
     visibility: Visibility,
 ) -> Result<u64, Failure> {
-    let command = Command::Write { collection, operations, visibility };
+    let command = Command::Write {
+        collection,
+        operations,
+        visibility,
+    };
     match call.executor.execute(command).await? {
         Outcome::Written { operation } => Ok(operation),
         Outcome::Done | Outcome::Existed(_) => {

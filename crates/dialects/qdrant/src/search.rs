@@ -54,7 +54,10 @@ impl<'de> Deserialize<'de> for WireNamed {
 
             fn visit_seq<A: SeqAccess<'de>>(self, elements: A) -> Result<WireNamed, A::Error> {
                 let vector = vectors::read_list(elements)?;
-                Ok(WireNamed { name: String::new(), vector })
+                Ok(WireNamed {
+                    name: String::new(),
+                    vector,
+                })
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<WireNamed, A::Error> {
@@ -86,7 +89,10 @@ impl WireSearch {
             let text = "value 0 invalid, must be 1 or larger";
             return Err(Failure::validation(BODY, format_args!("{at}.limit"), text));
         }
-        let params = self.params.unwrap_or_default().decode(&format!("{at}.params"))?;
+        let params = self
+            .params
+            .unwrap_or_default()
+            .decode(&format!("{at}.params"))?;
         let search = Search {
             collection: request::collection(call)?,
             rank: Some(Rank::Nearest {
@@ -103,7 +109,10 @@ impl WireSearch {
                 vectors: WithVector::decode(self.with_vector)?,
             },
         };
-        Ok(Ranked { search, score_threshold: self.score_threshold })
+        Ok(Ranked {
+            search,
+            score_threshold: self.score_threshold,
+        })
     }
 }
 
@@ -122,7 +131,18 @@ pub(crate) async fn batch(call: &Call<'_>) -> Answer {
     let decode = |(index, search): (usize, WireSearch)| {
         search.decode(call, &format!("searches[{index}].search_request"))
     };
-    let searches = wire.searches.into_iter().enumerate().map(decode).collect::<Result<_, _>>()?;
+    let searches = wire
+        .searches
+        .into_iter()
+        .enumerate()
+        .map(decode)
+        .collect::<Result<_, _>>()?;
     let results = ranked::batch(call, searches).await?;
-    envelope::ok(call, results.iter().map(ranked::Results::shown).collect::<Vec<_>>())
+    envelope::ok(
+        call,
+        results
+            .iter()
+            .map(ranked::Results::shown)
+            .collect::<Vec<_>>(),
+    )
 }

@@ -8,7 +8,10 @@ use crate::error::Failure;
 
 /// `true`, a list of paths, `{include}` or `{exclude}`.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "data did not match any variant of untagged enum WithPayloadInterface"
+)]
 pub(crate) enum WithPayload {
     All(bool),
     Fields(Vec<String>),
@@ -18,7 +21,10 @@ pub(crate) enum WithPayload {
 
 /// `true` or a list of names.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "data did not match any variant of untagged enum WithVector"
+)]
 pub(crate) enum WithVector {
     All(bool),
     Named(Vec<String>),
@@ -60,7 +66,10 @@ impl WithVector {
             None | Some(Self::All(false)) => VectorSelect::Nothing,
             Some(Self::All(true)) => VectorSelect::All,
             Some(Self::Named(names)) => VectorSelect::Named(
-                names.into_iter().map(VectorName::new).collect::<Result<_, _>>()?,
+                names
+                    .into_iter()
+                    .map(VectorName::new)
+                    .collect::<Result<_, _>>()?,
             ),
         })
     }

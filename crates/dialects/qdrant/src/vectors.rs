@@ -16,7 +16,10 @@ use crate::error::Failure;
 pub(crate) enum WireVector {
     Dense(Vec<f32>),
     Multi(Vec<Vec<f32>>),
-    Sparse { indices: Vec<u32>, values: Vec<f32> },
+    Sparse {
+        indices: Vec<u32>,
+        values: Vec<f32>,
+    },
     /// A text, an image or another object that a model should embed.
     Inference,
 }
@@ -49,7 +52,7 @@ impl WireVector {
             Self::Sparse { indices, values } => {
                 Ok(Vector::Sparse(SparseVector::new(indices, values)?))
             }
-            Self::Inference => Err(Failure::unsupported("Inference (a text, image or object)")),
+            Self::Inference => Err(Failure::unsupported("inference (a text, image or object)")),
         }
     }
 }
@@ -320,8 +323,11 @@ impl Serialize for ShownVectors<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0.as_slice() {
             [(name, vector)] if name.is_unnamed() => ShownVector(vector).serialize(serializer),
-            named => serializer
-                .collect_map(named.iter().map(|(name, v)| (name.as_str(), ShownVector(v)))),
+            named => serializer.collect_map(
+                named
+                    .iter()
+                    .map(|(name, v)| (name.as_str(), ShownVector(v))),
+            ),
         }
     }
 }
@@ -341,7 +347,10 @@ mod tests {
 
     #[test]
     fn every_shape_is_told_apart() {
-        assert_eq!(decode("[1, -2, 0.5]"), unnamed(WireVector::Dense(vec![1.0, -2.0, 0.5])));
+        assert_eq!(
+            decode("[1, -2, 0.5]"),
+            unnamed(WireVector::Dense(vec![1.0, -2.0, 0.5]))
+        );
         assert_eq!(decode("[]"), unnamed(WireVector::Dense(vec![])));
         assert_eq!(
             decode("[[1, 2], [3, 4]]"),
@@ -351,7 +360,13 @@ mod tests {
             decode(r#"{"a": [1], "text": {"indices": [3], "values": [0.5]}}"#),
             Ok(WireVectors::Named(vec![
                 ("a".into(), WireVector::Dense(vec![1.0])),
-                ("text".into(), WireVector::Sparse { indices: vec![3], values: vec![0.5] }),
+                (
+                    "text".into(),
+                    WireVector::Sparse {
+                        indices: vec![3],
+                        values: vec![0.5]
+                    }
+                ),
             ]))
         );
         let text = r#"{"text": "hello", "model": "m"}"#;
@@ -361,7 +376,15 @@ mod tests {
 
     #[test]
     fn what_is_no_finite_float_is_refused() {
-        for json in ["[1e39]", "[0.5, -1e39]", "[1e999]", "[NaN]", "[null]", "[\"1\"]", "null"] {
+        for json in [
+            "[1e39]",
+            "[0.5, -1e39]",
+            "[1e999]",
+            "[NaN]",
+            "[null]",
+            "[\"1\"]",
+            "null",
+        ] {
             assert!(decode(json).is_err(), "{json}");
         }
         assert_eq!(decode("[3e38]"), unnamed(WireVector::Dense(vec![3e38])));

@@ -6,9 +6,8 @@ use core::marker::PhantomData;
 use bytemuck::Pod;
 use bytes::Bytes;
 
-// Columns are stored little-endian and read in place.
 const _: () = assert!(
-    u16::from_le_bytes([1, 0]) == 1 && cfg!(target_endian = "little"),
+    cfg!(target_endian = "little"),
     "columns are read in place, which needs a little-endian machine"
 );
 
@@ -18,7 +17,7 @@ pub(super) struct Array<T> {
     values: PhantomData<T>,
 }
 
-impl<T: Pod> Array<T> {
+impl<T: Pod + Send> Array<T> {
     /// The array in `bytes`, in place where they are aligned for `T` and copied otherwise. `None`
     /// when they are not a whole number of values.
     pub(super) fn open(bytes: Bytes) -> Option<Self> {
@@ -35,6 +34,10 @@ impl<T: Pod> Array<T> {
     }
 
     pub(super) fn as_slice(&self) -> &[T] {
+        // No bytes need not be aligned, and then there is nothing to cast.
+        if self.bytes.is_empty() {
+            return &[];
+        }
         bytemuck::cast_slice(&self.bytes)
     }
 
@@ -58,23 +61,14 @@ impl<T: Pod> AsRef<[u8]> for Owner<T> {
 
 impl<T: Pod + Send> From<Vec<T>> for Array<T> {
     fn from(values: Vec<T>) -> Self {
-        let bytes = if values.is_empty() {
-            // An empty vector's pointer need not be aligned once it is a slice of bytes.
-            Bytes::new()
-        } else {
-            Bytes::from_owner(Owner(values))
-        };
         Self {
-            bytes,
+            bytes: Bytes::from_owner(Owner(values)),
             values: PhantomData,
         }
     }
 }
 
-impl<T: Pod> FromIterator<T> for Array<T>
-where
-    T: Send,
-{
+impl<T: Pod + Send> FromIterator<T> for Array<T> {
     fn from_iter<I: IntoIterator<Item = T>>(values: I) -> Self {
         values.into_iter().collect::<Vec<T>>().into()
     }

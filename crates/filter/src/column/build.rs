@@ -67,8 +67,12 @@ impl Column {
             });
             let row = RowId(row);
             let facts = &mut builder.facts;
-            facts.filled.extend((counts_one || counts_more).then_some(row));
-            facts.uneven.extend((counts_more || (counts_one && counts_none)).then_some(row));
+            facts
+                .filled
+                .extend((counts_one || counts_more).then_some(row));
+            facts
+                .uneven
+                .extend((counts_more || (counts_one && counts_none)).then_some(row));
         }
         builder.finish()
     }
@@ -176,7 +180,10 @@ impl<'a> Collected<'a> {
             Self::Places(places) => {
                 let places = sorted(places);
                 let array = |of: fn(&(u64, u64, u32)) -> u64| -> Array<f64> {
-                    places.iter().map(|place| key::to_float(of(place))).collect()
+                    places
+                        .iter()
+                        .map(|place| key::to_float(of(place)))
+                        .collect()
                 };
                 Store::Places {
                     lats: array(|place| place.0),

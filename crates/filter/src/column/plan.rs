@@ -46,7 +46,11 @@ impl Plan {
     /// The values at `equal` are those of the members, if `certain`; otherwise some of them are
     /// not, but none elsewhere is.
     fn members(equal: Ranges, certain: bool) -> Self {
-        if certain { Self::sure(equal) } else { Self::maybe(equal) }
+        if certain {
+            Self::sure(equal)
+        } else {
+            Self::maybe(equal)
+        }
     }
 
     /// As [`Plan::members`], for the values that are no members, of `positions` in all.
@@ -126,7 +130,7 @@ impl Column {
             | Check::Within(_) => match self.plan(check) {
                 Plan::Positions { sure, maybe } => {
                     let total = |ranges: Ranges| ranges.into_iter().map(|range| range.len()).sum();
-                    self.from_positions(total(sure), total(maybe))
+                    self.rows_of_values(total(sure), total(maybe))
                 }
                 Plan::Scan(items) => self.scan_estimate(items, check),
             },
@@ -134,7 +138,7 @@ impl Column {
     }
 
     /// What so many passing values, and so many that may pass, say about rows.
-    fn from_positions(&self, sure: usize, maybe: usize) -> Cardinality {
+    fn rows_of_values(&self, sure: usize, maybe: usize) -> Cardinality {
         let points = u64::from(self.points);
         let rows_of = |values: usize| (values as u64).min(points);
         let foreign = self.sets.foreign.len() as u64;
@@ -149,7 +153,11 @@ impl Column {
     }
 
     fn scan_estimate(&self, items: Range<usize>, check: &Check<'_>) -> Cardinality {
-        let sampled = if items.len() <= SCAN_MAX { items.len() } else { SCAN_SAMPLE };
+        let sampled = if items.len() <= SCAN_MAX {
+            items.len()
+        } else {
+            SCAN_SAMPLE
+        };
         let (mut hits, mut tried) = (0, 0);
         for at in 0..sampled {
             let item = items.start + at * items.len() / sampled;
@@ -159,14 +167,19 @@ impl Column {
                 hits += values;
             }
         }
-        let total = match (self.positions(items.start), self.positions(items.end.max(1) - 1)) {
+        let total = match (
+            self.positions(items.start),
+            self.positions(items.end.max(1) - 1),
+        ) {
             (first, last) if !items.is_empty() => last.end.saturating_sub(first.start),
             (_, _) => 0,
         };
         let untried = total.saturating_sub(tried);
-        let known = self.from_positions(hits, untried);
+        let known = self.rows_of_values(hits, untried);
         let share = hits as f64 / tried.max(1) as f64;
-        let guess = self.from_positions((share * total as f64) as usize, 0).expected;
+        let guess = self
+            .rows_of_values((share * total as f64) as usize, 0)
+            .expected;
         Cardinality::new(known.min, guess as f64, known.max)
     }
 
@@ -228,7 +241,7 @@ impl Column {
     }
 
     fn plan_keys(&self, keys: &[u64], check: &Check<'_>) -> Plan {
-        let everything = || Plan::maybe(vec![0..keys.len()]);
+        let everything = || Plan::maybe(whole(keys.len()));
         match check {
             Check::In(members) => {
                 let (wanted, certain) = member_keys(self.kind, members);
@@ -304,6 +317,11 @@ fn equal_ranges<K: Ord + Copy>(keys: &[K], wanted: impl IntoIterator<Item = K>) 
     ranges
 }
 
+/// All of so many positions.
+fn whole(positions: usize) -> Ranges {
+    core::iter::once(0..positions).collect()
+}
+
 /// Appends `start..end` unless it is empty or, in a damaged column, out of order.
 fn push_range(ranges: &mut Ranges, start: usize, end: usize) {
     if start < end && ranges.last().is_none_or(|last| last.end <= start) {
@@ -354,7 +372,7 @@ fn plan_uuids(keys: &[u128], check: &Check<'_>) -> Plan {
             Plan::strangers(equal, certain, keys.len())
         }
         Check::Contains(_) | Check::Prefix(_) | Check::DateRange(_) => {
-            Plan::maybe(vec![0..keys.len()])
+            Plan::maybe(whole(keys.len()))
         }
         Check::Range(_)
         | Check::Within(_)
@@ -412,7 +430,7 @@ fn plan_places(lats: &[f64], check: &Check<'_>) -> Plan {
     match check {
         Check::Within(region) => Plan::Scan(band(region)),
         // An object equals no scalar.
-        Check::NotIn(_) => Plan::sure(vec![0..lats.len()]),
+        Check::NotIn(_) => Plan::sure(whole(lats.len())),
         Check::In(_)
         | Check::Range(_)
         | Check::DateRange(_)

@@ -14,15 +14,9 @@ use super::array::Array;
 #[derive(Debug)]
 pub(super) enum Store {
     /// Integers, numbers, truth values and dates, by [`super::key`]s.
-    Keys {
-        keys: Array<u64>,
-        rows: Array<u32>,
-    },
+    Keys { keys: Array<u64>, rows: Array<u32> },
     /// UUIDs as big-endian numbers.
-    Uuids {
-        keys: Array<u128>,
-        rows: Array<u32>,
-    },
+    Uuids { keys: Array<u128>, rows: Array<u32> },
     /// Texts: each once.
     Terms(Terms),
     /// Places, by latitude.

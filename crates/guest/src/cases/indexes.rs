@@ -38,7 +38,8 @@ fn searches(metric: Metric, dim: usize, seed: u64, shape: fn(f32) -> f32) -> Str
     let mut noise = Noise::new(seed);
     let mut matrix = noise.clustered(ROWS + QUERIES, dim);
     for row in matrix.chunks_exact_mut(dim) {
-        row.iter_mut().for_each(|component| *component = shape(*component));
+        row.iter_mut()
+            .for_each(|component| *component = shape(*component));
         if metric == Metric::Cosine {
             float::normalize(row);
         }
@@ -48,12 +49,20 @@ fn searches(metric: Metric, dim: usize, seed: u64, shape: fn(f32) -> f32) -> Str
     // Every seventh row is deleted before the graph is built, every fifth of the rest afterwards.
     let row_ids = || (0..ROWS as u32).map(RowId);
     let present = BitSet::from_rows(ROWS, row_ids().filter(|row| row.0 % 7 != 0));
-    let params = HnswParams { seed, ..HnswParams::default() };
+    let params = HnswParams {
+        seed,
+        ..HnswParams::default()
+    };
     let blocks = hnsw::build(&block, Some(&present), &params, &|_, _| ());
     let mut answers = String::new();
     for (name, bytes) in &blocks {
-        writeln!(answers, "{name}: {} bytes, {:016x}", bytes.len(), fingerprint(bytes))
-            .expect("a string takes everything");
+        writeln!(
+            answers,
+            "{name}: {} bytes, {:016x}",
+            bytes.len(),
+            fingerprint(bytes)
+        )
+        .expect("a string takes everything");
     }
     let graph = Hnsw::open(&blocks, block.clone()).expect("it was just built");
     let alive = BitSet::from_rows(ROWS, present.iter().filter(|row| row.0 % 5 != 0));
@@ -66,10 +75,23 @@ fn searches(metric: Metric, dim: usize, seed: u64, shape: fn(f32) -> f32) -> Str
             ("few", Allowed::Set(&few)),
             ("some", Allowed::Test(&some)),
         ] {
-            let exact = flat::search(&block, &Probe { vector, k: 10, ef: 0, allowed });
+            let exact = flat::search(
+                &block,
+                &Probe {
+                    vector,
+                    k: 10,
+                    ef: 0,
+                    allowed,
+                },
+            );
             note(&mut answers, &format!("{number} {filter} exact"), &exact);
             for ef in [10, 40, 300] {
-                let probe = Probe { vector, k: 10, ef, allowed };
+                let probe = Probe {
+                    vector,
+                    k: 10,
+                    ef,
+                    allowed,
+                };
                 let found = graph.search(&probe, &mut scratch);
                 note(&mut answers, &format!("{number} {filter} ef {ef}"), &found);
             }

@@ -8,7 +8,9 @@ use kernels::float::{self, FloatKernels};
 
 use crate::noise::Noise;
 
-const LENGTHS: &[usize] = &[1, 3, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 100, 127, 384, 785];
+const LENGTHS: &[usize] = &[
+    1, 3, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 100, 127, 384, 785,
+];
 
 pub(super) fn kernels() -> String {
     let mut noise = Noise::new(6);
@@ -27,7 +29,11 @@ fn floats(noise: &mut Noise, length: usize, answers: &mut String) {
     let mut draw = || -> Vec<f32> { (0..length).map(|_| 10.0 * noise.component()).collect() };
     let (mut a, b) = (draw(), draw());
     let kernels = FloatKernels::best();
-    for score in [(kernels.dot)(&a, &b), (kernels.squared_l2)(&a, &b), (kernels.l1)(&a, &b)] {
+    for score in [
+        (kernels.dot)(&a, &b),
+        (kernels.squared_l2)(&a, &b),
+        (kernels.l1)(&a, &b),
+    ] {
         write!(answers, " {:08x}", score.to_bits()).expect("a string takes everything");
     }
     float::normalize(&mut a);
@@ -41,7 +47,9 @@ fn codes(noise: &mut Noise, length: usize, answers: &mut String) {
     // Code rows are padded to whole registers.
     let padded = length.next_multiple_of(64);
     let mut draw = || -> Vec<u8> {
-        (0..padded).map(|at| if at < length { noise.bits() as u8 } else { 0 }).collect()
+        (0..padded)
+            .map(|at| if at < length { noise.bits() as u8 } else { 0 })
+            .collect()
     };
     let (query, row) = (draw(), draw());
     let kernels = CodeKernels::best();

@@ -1,5 +1,6 @@
 //! Builders of HNSW graphs: one input, one output, several ways.
 
+mod batch;
 mod capture;
 mod instant;
 pub(crate) mod reach;
@@ -17,6 +18,8 @@ pub enum BuilderKind {
     Auto,
     /// The crate `instant-distance`.
     InstantDistance,
+    /// Our own: rows inserted in batches, in parallel, reproducibly.
+    Batches,
 }
 
 /// What a builder works on.
@@ -48,7 +51,8 @@ pub(crate) fn build(input: &Input<'_>, params: &HnswParams) -> Links {
         ..*params
     };
     let builder: &dyn Builder = match params.builder {
-        BuilderKind::Auto | BuilderKind::InstantDistance => &instant::InstantDistance,
+        BuilderKind::InstantDistance => &instant::InstantDistance,
+        BuilderKind::Auto | BuilderKind::Batches => &batch::Batches,
     };
     let groups = twins::group(input.codes, input.rows);
     let mut links = builder.build(

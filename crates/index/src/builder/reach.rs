@@ -6,19 +6,18 @@
 
 use rows::BitSet;
 
-use crate::graph::{Graph, Links, NONE, present};
+use crate::graph::{Base, Graph, Links, NONE, present};
 
 /// Number of `present` rows that cannot be reached from the entry over level zero.
 pub(crate) fn unreachable(graph: &Graph, present: Option<&BitSet>) -> usize {
     if graph.rows() == 0 {
         return 0;
     }
-    let mut entry = graph.entry();
-    for at in (0..graph.level_count()).rev() {
-        entry = graph.level(at).below[entry as usize];
-    }
+    let entry = graph
+        .levels_down()
+        .fold(graph.entry(), |slot, level| level.below[slot as usize]);
     let mut reached = BitSet::new(graph.rows());
-    flood(graph.base(), graph.per_row(), entry, &mut reached);
+    flood(graph.base(), entry, &mut reached);
     (0..graph.rows() as u32)
         .filter(|&row| present.is_none_or(|present| present.contains(row.into())))
         .filter(|&row| !reached.contains(row.into()))
@@ -32,12 +31,12 @@ pub(crate) fn connect(links: &mut Links, rows: &[u32]) {
         return;
     };
     let mut reached = BitSet::new(links.base.len() / links.per_row);
-    flood(&links.base, links.per_row, entry, &mut reached);
+    flood(Base::new(&links.base, links.per_row), entry, &mut reached);
     for &row in rows {
         if !reached.contains(row.into()) {
             let from = anchor(links, row, &reached, entry);
             insert_between(links, from, row);
-            flood(&links.base, links.per_row, row, &mut reached);
+            flood(Base::new(&links.base, links.per_row), row, &mut reached);
         }
     }
 }
@@ -55,11 +54,11 @@ pub(crate) fn entry_row(links: &Links) -> Option<u32> {
 }
 
 /// Marks everything that `from` leads to.
-fn flood(base: &[u32], per_row: usize, from: u32, reached: &mut BitSet) {
+fn flood(base: Base<'_>, from: u32, reached: &mut BitSet) {
     let mut open = vec![from];
     reached.insert(from.into());
     while let Some(row) = open.pop() {
-        for &link in present(&base[row as usize * per_row..][..per_row]) {
+        for link in base.links(row) {
             if reached.insert(link.into()) {
                 open.push(link);
             }

@@ -28,7 +28,9 @@ impl DirectoryLock {
         }
         // Only for the message that a second process shows; the lock is what counts.
         let owner = format!("{}\n", std::process::id());
-        file.set_len(0).and_then(|()| file.write_all(owner.as_bytes())).map_err(failed)?;
+        file.set_len(0)
+            .and_then(|()| file.write_all(owner.as_bytes()))
+            .map_err(failed)?;
         Ok(Self(file))
     }
 }

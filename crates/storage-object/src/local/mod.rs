@@ -77,7 +77,13 @@ impl LocalStore {
         let root = fs::canonicalize(root).map_err(|e| failed("cannot open directory", e))?;
         let lock = DirectoryLock::take(&root)?;
         let publisher = Publisher::start(&root)?;
-        Ok(Self { shared: Arc::new(Shared { root, publisher, _lock: lock }) })
+        Ok(Self {
+            shared: Arc::new(Shared {
+                root,
+                publisher,
+                _lock: lock,
+            }),
+        })
     }
 
     /// Runs `work` on a thread that may block.
@@ -106,7 +112,10 @@ impl BlobStore for LocalStore {
         let key = key.clone();
         Box::pin(self.blocking(move |shared| {
             let path = shared.root.join(key.as_str());
-            shared.publisher.publish(&path, &body, when).map_err(|error| error.about(&key))
+            shared
+                .publisher
+                .publish(&path, &body, when)
+                .map_err(|error| error.about(&key))
         }))
     }
 
@@ -138,7 +147,14 @@ impl BlobStore for LocalStore {
         let limit = options.limit;
         Box::pin(self.blocking(move |shared| {
             let start_after = start_after.as_ref();
-            reading::list(&shared.root, ListOptions { prefix: &prefix, start_after, limit })
+            reading::list(
+                &shared.root,
+                ListOptions {
+                    prefix: &prefix,
+                    start_after,
+                    limit,
+                },
+            )
         }))
     }
 
@@ -167,9 +183,9 @@ fn io_error(message: impl Into<String>, cause: io::Error) -> BlobError {
     let kind = match cause.kind() {
         io::ErrorKind::NotFound => BlobErrorKind::NotFound,
         io::ErrorKind::AlreadyExists => BlobErrorKind::Conflict,
-        io::ErrorKind::StorageFull
-        | io::ErrorKind::QuotaExceeded
-        | io::ErrorKind::FileTooLarge => BlobErrorKind::Full,
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+            BlobErrorKind::Full
+        }
         io::ErrorKind::Unsupported
         | io::ErrorKind::NotADirectory
         | io::ErrorKind::IsADirectory

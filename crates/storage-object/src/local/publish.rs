@@ -55,7 +55,9 @@ impl Publisher {
         let _ = fs::remove_file(&path);
         let body = Body::from(b"probe".to_vec());
         self.publish(&path, &body, PutIf::Absent)?;
-        let second = self.publish(&path, &body, PutIf::Absent).map_err(|error| error.kind());
+        let second = self
+            .publish(&path, &body, PutIf::Absent)
+            .map_err(|error| error.kind());
         fs::remove_file(&path).map_err(|cause| io_error("cannot remove the probe", cause))?;
         if second != Err(BlobErrorKind::Conflict) {
             let message = "the file system has no atomic create; a log on it could lose writes";
@@ -65,12 +67,7 @@ impl Publisher {
     }
 
     /// Writes `body` to `path`; durable when it returns.
-    pub(super) fn publish(
-        &self,
-        path: &Path,
-        body: &Body,
-        when: PutIf,
-    ) -> Result<(), BlobError> {
+    pub(super) fn publish(&self, path: &Path, body: &Body, when: PutIf) -> Result<(), BlobError> {
         if self.broken.load(Ordering::Acquire) {
             let message = "an earlier write could not be synced; restart to see what is on disk";
             return Err(BlobError::new(BlobErrorKind::Unavailable, message));
@@ -89,7 +86,10 @@ impl Publisher {
                 // The caller acts on what stands there, so that must be durable too: its writer
                 // may be between naming and syncing right now.
                 self.sync_folder(&folder)?;
-                Err(BlobError::new(BlobErrorKind::Conflict, "the object exists already"))
+                Err(BlobError::new(
+                    BlobErrorKind::Conflict,
+                    "the object exists already",
+                ))
             }
             Err(cause) => Err(unsupported_name(io_error("cannot write a file", cause))),
         }
@@ -122,7 +122,10 @@ impl Publisher {
     fn stage(&self, body: &Body) -> io::Result<PathBuf> {
         let number = self.staged.fetch_add(1, Ordering::Relaxed);
         let path = self.staging.join(number.to_string());
-        let file = OpenOptions::new().write(true).create_new(true).open(&path)?;
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&path)?;
         write_synced(file, body).inspect_err(|_| {
             let _ = fs::remove_file(&path);
         })?;
@@ -152,8 +155,11 @@ fn link_unnamed(_folder: &File, _path: &Path, _body: &Body) -> io::Result<()> {
 }
 
 fn write_synced(mut file: File, body: &Body) -> io::Result<File> {
-    let mut slices: Vec<IoSlice<'_>> =
-        body.chunks().iter().map(|chunk| IoSlice::new(chunk)).collect();
+    let mut slices: Vec<IoSlice<'_>> = body
+        .chunks()
+        .iter()
+        .map(|chunk| IoSlice::new(chunk))
+        .collect();
     let mut rest = &mut slices[..];
     // Skips leading empty chunks, of which a write would report nothing written.
     IoSlice::advance_slices(&mut rest, 0);
@@ -217,10 +223,11 @@ fn sync_directory(_folder: &File) -> io::Result<()> {
 /// A put never meets "not found": that is a folder in the place of a file or the contrary.
 fn unsupported_name(error: BlobError) -> BlobError {
     match error.kind() {
-        BlobErrorKind::NotFound | BlobErrorKind::Conflict => {
-            BlobError::new(BlobErrorKind::Unsupported, "a key must not be a folder of another")
-                .because(error)
-        }
+        BlobErrorKind::NotFound | BlobErrorKind::Conflict => BlobError::new(
+            BlobErrorKind::Unsupported,
+            "a key must not be a folder of another",
+        )
+        .because(error),
         BlobErrorKind::Unavailable
         | BlobErrorKind::Full
         | BlobErrorKind::Corrupt
@@ -244,9 +251,13 @@ mod tests {
         publisher.unnamed = false;
         publisher.probe().unwrap();
         let path = root.path().join("x/y");
-        let put = |text: &str, when| publisher.publish(&path, &text.as_bytes().to_vec().into(), when);
+        let put =
+            |text: &str, when| publisher.publish(&path, &text.as_bytes().to_vec().into(), when);
         put("one", PutIf::Absent).unwrap();
-        assert_eq!(put("two", PutIf::Absent).unwrap_err().kind(), BlobErrorKind::Conflict);
+        assert_eq!(
+            put("two", PutIf::Absent).unwrap_err().kind(),
+            BlobErrorKind::Conflict
+        );
         assert_eq!(fs::read(&path).unwrap(), b"one");
         put("three", PutIf::Overwrite).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"three");
@@ -285,7 +296,9 @@ mod tests {
     #[test]
     fn a_full_device_writes_nothing() {
         // The kernel's device that is always full stands in for the disk.
-        let Ok(full) = OpenOptions::new().write(true).open("/dev/full") else { return };
+        let Ok(full) = OpenOptions::new().write(true).open("/dev/full") else {
+            return;
+        };
         let cause = write_synced(full, &vec![1].into()).unwrap_err();
         assert_eq!(io_error("cannot write", cause).kind(), BlobErrorKind::Full);
     }
@@ -294,9 +307,8 @@ mod tests {
     fn a_key_in_the_place_of_a_folder_is_unsupported() {
         let root = tempfile::tempdir().unwrap();
         let publisher = Publisher::start(root.path()).unwrap();
-        let put = |name: &str, when| {
-            publisher.publish(&root.path().join(name), &vec![1].into(), when)
-        };
+        let put =
+            |name: &str, when| publisher.publish(&root.path().join(name), &vec![1].into(), when);
         put("a", PutIf::Absent).unwrap();
         put("b/c", PutIf::Absent).unwrap();
         for (name, when) in [

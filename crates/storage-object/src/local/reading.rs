@@ -24,9 +24,17 @@ pub(super) fn read(path: &Path, options: GetOptions) -> Result<Blob, BlobError> 
         return Err(BlobError::new(BlobErrorKind::Corrupt, message));
     };
     let mapped = options.access == Access::Mapped && length >= MAPPED_BYTES_MIN;
-    let bytes = if mapped { map(&file, offset, length) } else { copy(&file, offset, length) };
+    let bytes = if mapped {
+        map(&file, offset, length)
+    } else {
+        copy(&file, offset, length)
+    };
     let bytes = bytes.map_err(|cause| io_error("cannot read a file", cause))?;
-    Ok(Blob { bytes, offset, size })
+    Ok(Blob {
+        bytes,
+        offset,
+        size,
+    })
 }
 
 fn map(file: &File, offset: u64, length: u64) -> io::Result<Bytes> {
@@ -42,7 +50,9 @@ fn map(file: &File, offset: u64, length: u64) -> io::Result<Bytes> {
 fn copy(file: &File, offset: u64, length: u64) -> io::Result<Bytes> {
     let length = usize::try_from(length).map_err(|_| io::ErrorKind::OutOfMemory)?;
     let lead = (offset % ALIGNMENT as u64) as usize;
-    let whole = try_aligned(lead + length, |to| read_exact_at(file, &mut to[lead..], offset))?;
+    let whole = try_aligned(lead + length, |to| {
+        read_exact_at(file, &mut to[lead..], offset)
+    })?;
     Ok(whole.slice(lead..))
 }
 
@@ -77,7 +87,10 @@ fn missing(cause: io::Error) -> BlobError {
 }
 
 pub(super) fn list(root: &Path, options: ListOptions<'_>) -> Result<Vec<BlobMeta>, BlobError> {
-    let folder = options.prefix.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let folder = options
+        .prefix
+        .rsplit_once('/')
+        .map_or("", |(folder, _)| folder);
     // A folder that is no key holds no object, and may lead out of the root.
     if !folder.is_empty() && BlobKey::new(folder).is_err() {
         return Ok(Vec::new());
@@ -116,9 +129,15 @@ fn walk(
         let entry = entry?;
         let name = entry.file_name();
         let Some(name) = name.to_str() else { continue };
-        let full = if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
+        let full = if folder.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{folder}/{name}")
+        };
         // Also leaves out `.lock` and `.staging`.
-        let Ok(key) = BlobKey::new(&full) else { continue };
+        let Ok(key) = BlobKey::new(&full) else {
+            continue;
+        };
         if entry.file_type()?.is_dir() {
             let inside = format!("{full}/");
             let related = inside.starts_with(options.prefix) || options.prefix.starts_with(&inside);

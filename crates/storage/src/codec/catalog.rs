@@ -43,7 +43,11 @@ pub struct CatalogState {
 impl Codec for CatalogChange {
     fn encode(&self, out: &mut Writer) -> Result<(), Error> {
         match self {
-            Self::Create { collection, id, schema } => {
+            Self::Create {
+                collection,
+                id,
+                schema,
+            } => {
                 out.u8(0);
                 collection.encode(out)?;
                 id.encode(out)?;
@@ -68,7 +72,9 @@ impl Codec for CatalogChange {
                 id: Codec::decode(input)?,
                 schema: Codec::decode(input)?,
             },
-            1 => Self::Drop { collection: Codec::decode(input)? },
+            1 => Self::Drop {
+                collection: Codec::decode(input)?,
+            },
             2 => Self::Aliases {
                 database: Codec::decode(input)?,
                 changes: Codec::decode(input)?,
@@ -100,9 +106,17 @@ impl Codec for AliasChange {
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(match input.u8()? {
-            0 => Self::Create { alias: Codec::decode(input)?, collection: Codec::decode(input)? },
-            1 => Self::Delete { alias: Codec::decode(input)? },
-            2 => Self::Rename { from: Codec::decode(input)?, to: Codec::decode(input)? },
+            0 => Self::Create {
+                alias: Codec::decode(input)?,
+                collection: Codec::decode(input)?,
+            },
+            1 => Self::Delete {
+                alias: Codec::decode(input)?,
+            },
+            2 => Self::Rename {
+                from: Codec::decode(input)?,
+                to: Codec::decode(input)?,
+            },
             _ => return Err(input.malformed("a kind of alias change")),
         })
     }
@@ -115,7 +129,10 @@ impl Codec for CatalogState {
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { collections: Codec::decode(input)?, aliases: Codec::decode(input)? })
+        Ok(Self {
+            collections: Codec::decode(input)?,
+            aliases: Codec::decode(input)?,
+        })
     }
 }
 

@@ -60,15 +60,27 @@ impl Codec for Filter {
             3 => {
                 let count = usize::try_from(input.varint()?)
                     .map_err(|_| input.malformed("a count for this machine"))?;
-                Ok(Self::AtLeast { count, of: Vec::decode(input)? })
+                Ok(Self::AtLeast {
+                    count,
+                    of: Vec::decode(input)?,
+                })
             }
-            4 => Ok(Self::Field { path: Codec::decode(input)?, test: Codec::decode(input)? }),
+            4 => Ok(Self::Field {
+                path: Codec::decode(input)?,
+                test: Codec::decode(input)?,
+            }),
             5 => Vec::decode(input).map(Self::HasId),
             6 => Codec::decode(input).map(Self::HasVector),
-            7 => Ok(Self::Slice { total: input.u32()?, index: input.u32()? }),
+            7 => Ok(Self::Slice {
+                total: input.u32()?,
+                index: input.u32()?,
+            }),
             8 => {
                 let path = Codec::decode(input)?;
-                Ok(Self::Nested { path, filter: Box::new(Self::decode(input)?) })
+                Ok(Self::Nested {
+                    path,
+                    filter: Box::new(Self::decode(input)?),
+                })
             }
             _ => Err(input.malformed("a kind of filter")),
         })
@@ -87,7 +99,10 @@ impl Codec for Test {
                 out.text(text);
                 Ok(())
             }
-            Self::GeoBox { top_left, bottom_right } => {
+            Self::GeoBox {
+                top_left,
+                bottom_right,
+            } => {
                 top_left.encode(out)?;
                 bottom_right.encode(out)
             }
@@ -96,7 +111,10 @@ impl Codec for Test {
                 out.f64(*radius_m);
                 Ok(())
             }
-            Self::GeoPolygon { exterior, interiors } => {
+            Self::GeoPolygon {
+                exterior,
+                interiors,
+            } => {
                 exterior.encode(out)?;
                 interiors.encode(out)
             }
@@ -121,7 +139,10 @@ impl Codec for Test {
                 top_left: Codec::decode(input)?,
                 bottom_right: Codec::decode(input)?,
             },
-            8 => Self::GeoRadius { center: Codec::decode(input)?, radius_m: input.f64()? },
+            8 => Self::GeoRadius {
+                center: Codec::decode(input)?,
+                radius_m: input.f64()?,
+            },
             9 => Self::GeoPolygon {
                 exterior: Codec::decode(input)?,
                 interiors: Codec::decode(input)?,
@@ -183,7 +204,9 @@ impl Codec for Scalar {
 
 impl<T: Codec + Copy> Codec for Range<T> {
     fn encode(&self, out: &mut Writer) -> Result<(), Error> {
-        [self.gt, self.gte, self.lt, self.lte].iter().try_for_each(|bound| bound.encode(out))
+        [self.gt, self.gte, self.lt, self.lte]
+            .iter()
+            .try_for_each(|bound| bound.encode(out))
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
@@ -204,7 +227,10 @@ impl Codec for GeoPoint {
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { lon: input.f64()?, lat: input.f64()? })
+        Ok(Self {
+            lon: input.f64()?,
+            lat: input.f64()?,
+        })
     }
 }
 

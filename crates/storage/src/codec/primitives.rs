@@ -146,12 +146,19 @@ pub struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Reads from the first byte of `bytes`.
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes, total: bytes.len(), depth: 0 }
+        Self {
+            rest: bytes,
+            total: bytes.len(),
+            depth: 0,
+        }
     }
 
     /// The error that something else than `expected` stands here.
     pub fn malformed(&self, expected: &'static str) -> DecodeError {
-        DecodeError { at: self.total - self.rest.len(), expected }
+        DecodeError {
+            at: self.total - self.rest.len(),
+            expected,
+        }
     }
 
     /// Checks that nothing is left.
@@ -159,7 +166,11 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// When something is.
     pub fn finish(&self) -> Result<(), DecodeError> {
-        if self.rest.is_empty() { Ok(()) } else { Err(self.malformed("the end")) }
+        if self.rest.is_empty() {
+            Ok(())
+        } else {
+            Err(self.malformed("the end"))
+        }
     }
 
     /// The next `length` bytes.
@@ -167,8 +178,10 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// When there are fewer.
     pub fn raw(&mut self, length: usize) -> Result<&'a [u8], DecodeError> {
-        let (head, rest) =
-            self.rest.split_at_checked(length).ok_or_else(|| self.malformed("more bytes"))?;
+        let (head, rest) = self
+            .rest
+            .split_at_checked(length)
+            .ok_or_else(|| self.malformed("more bytes"))?;
         self.rest = rest;
         Ok(head)
     }
@@ -178,8 +191,10 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// When there are fewer.
     pub fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
-        let (head, rest) =
-            self.rest.split_first_chunk::<N>().ok_or_else(|| self.malformed("more bytes"))?;
+        let (head, rest) = self
+            .rest
+            .split_first_chunk::<N>()
+            .ok_or_else(|| self.malformed("more bytes"))?;
         self.rest = rest;
         Ok(*head)
     }
@@ -315,7 +330,9 @@ impl<'a> Reader<'a> {
             bytemuck::cast_slice_mut(&mut values).copy_from_slice(bytes);
             return Ok(values);
         }
-        let words = bytes.chunks_exact(4).map(|word| from_le([word[0], word[1], word[2], word[3]]));
+        let words = bytes
+            .chunks_exact(4)
+            .map(|word| from_le([word[0], word[1], word[2], word[3]]));
         Ok(words.collect())
     }
 

@@ -61,7 +61,10 @@ impl Codec for VectorKind {
         match input.u8()? {
             0 => {
                 let dim = Dim::new(input.varint()?).map_err(|_| input.malformed("a dimension"))?;
-                Ok(Self::Dense { dim, metric: Codec::decode(input)? })
+                Ok(Self::Dense {
+                    dim,
+                    metric: Codec::decode(input)?,
+                })
             }
             _ => Err(input.malformed("a kind of vector field")),
         }
@@ -88,16 +91,37 @@ macro_rules! unit_codes {
 }
 pub(super) use unit_codes;
 
-unit_codes!(Metric, "a metric", [
-    Dot = 0, Cosine = 1, L2 = 2, L1 = 3, Hamming = 4, Jaccard = 5, Tanimoto = 6,
-    Substructure = 7, Superstructure = 8,
-]);
+unit_codes!(
+    Metric,
+    "a metric",
+    [
+        Dot = 0,
+        Cosine = 1,
+        L2 = 2,
+        L1 = 3,
+        Hamming = 4,
+        Jaccard = 5,
+        Tanimoto = 6,
+        Substructure = 7,
+        Superstructure = 8,
+    ]
+);
 
 unit_codes!(Residency, "a residency", [Mapped = 0, Resident = 1]);
 
-unit_codes!(FieldKind, "a kind of payload index", [
-    Keyword = 0, Integer = 1, Float = 2, Bool = 3, Datetime = 4, Uuid = 5, Geo = 6,
-]);
+unit_codes!(
+    FieldKind,
+    "a kind of payload index",
+    [
+        Keyword = 0,
+        Integer = 1,
+        Float = 2,
+        Bool = 3,
+        Datetime = 4,
+        Uuid = 5,
+        Geo = 6,
+    ]
+);
 
 impl Codec for HnswConfig {
     fn encode(&self, out: &mut Writer) -> Result<(), Error> {
@@ -109,7 +133,11 @@ impl Codec for HnswConfig {
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let m = u16::try_from(input.u32()?).map_err(|_| input.malformed("m of 16 bits"))?;
-        Ok(Self { m, ef_construct: input.u32()?, full_scan_threshold_kb: input.u32()? })
+        Ok(Self {
+            m,
+            ef_construct: input.u32()?,
+            full_scan_threshold_kb: input.u32()?,
+        })
     }
 }
 
@@ -141,8 +169,10 @@ impl Codec for FieldIndex {
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let path = Codec::decode(input)?;
-        let params =
-            IndexParams { kind: Codec::decode(input)?, attributes: Codec::decode(input)? };
+        let params = IndexParams {
+            kind: Codec::decode(input)?,
+            attributes: Codec::decode(input)?,
+        };
         Ok(Self { path, params })
     }
 }

@@ -55,7 +55,10 @@ pub enum PartRole {
 impl CollectionState {
     /// The names of all part files, for the collector of garbage.
     pub fn part_ids(&self) -> impl Iterator<Item = Ulid> {
-        self.segments.iter().flat_map(|segment| &segment.parts).map(|part| part.id)
+        self.segments
+            .iter()
+            .flat_map(|segment| &segment.parts)
+            .map(|part| part.id)
     }
 }
 

@@ -40,9 +40,11 @@ fn vectors() -> impl Strategy<Value = Vector> {
             let (indices, values) = pairs.into_iter().unzip();
             Vector::Sparse(SparseVector::new(indices, values).unwrap())
         }),
-        (1_usize..5).prop_flat_map(move |dim| vec(component.clone(), dim..=dim)).prop_map(|row| {
-            Vector::Multi(MultiVector::new(row.len(), [&row[..], &row[..]].concat()).unwrap())
-        }),
+        (1_usize..5)
+            .prop_flat_map(move |dim| vec(component.clone(), dim..=dim))
+            .prop_map(|row| {
+                Vector::Multi(MultiVector::new(row.len(), [&row[..], &row[..]].concat()).unwrap())
+            }),
         vec(any::<u8>(), 0..20).prop_map(Vector::Binary),
     ]
 }
@@ -56,7 +58,9 @@ fn objects() -> impl Strategy<Value = Object> {
         Just(Value::Null),
         any::<bool>().prop_map(Value::Bool),
         any::<i64>().prop_map(Value::Int),
-        any::<f64>().prop_filter("NaN is unequal to itself", |x| !x.is_nan()).prop_map(Value::Float),
+        any::<f64>()
+            .prop_filter("NaN is unequal to itself", |x| !x.is_nan())
+            .prop_map(Value::Float),
         ".{0,8}".prop_map(Value::Str),
         Just(Value::UInt(u64::MAX)),
     ];
@@ -77,7 +81,9 @@ fn paths() -> impl Strategy<Value = FieldPath> {
         any::<u32>().prop_map(Step::At),
     ];
     (".{0,4}", vec(step, 0..3)).prop_map(|(first, rest)| {
-        let steps = std::iter::once(Step::Key(first.into())).chain(rest).collect();
+        let steps = std::iter::once(Step::Key(first.into()))
+            .chain(rest)
+            .collect();
         FieldPath::from_steps(steps).unwrap()
     })
 }
@@ -86,8 +92,12 @@ fn ranges<T: Copy + std::fmt::Debug>(
     bound: impl Strategy<Value = T> + Clone,
 ) -> impl Strategy<Value = Range<T>> {
     let bound = option::of(bound);
-    (bound.clone(), bound.clone(), bound.clone(), bound)
-        .prop_map(|(gt, gte, lt, lte)| Range { gt, gte, lt, lte })
+    (bound.clone(), bound.clone(), bound.clone(), bound).prop_map(|(gt, gte, lt, lte)| Range {
+        gt,
+        gte,
+        lt,
+        lte,
+    })
 }
 
 fn places() -> impl Strategy<Value = GeoPoint> + Clone {
@@ -111,11 +121,17 @@ fn tests() -> impl Strategy<Value = Test> {
         ranges(any::<i64>().prop_map(Timestamp)).prop_map(Test::DateRange),
         ".{0,6}".prop_map(Test::Contains),
         ".{0,6}".prop_map(Test::Prefix),
-        (places(), places())
-            .prop_map(|(top_left, bottom_right)| Test::GeoBox { top_left, bottom_right }),
+        (places(), places()).prop_map(|(top_left, bottom_right)| Test::GeoBox {
+            top_left,
+            bottom_right
+        }),
         (places(), 0.0..1e7).prop_map(|(center, radius_m)| Test::GeoRadius { center, radius_m }),
-        (vec(places(), 0..5), vec(vec(places(), 0..4), 0..2))
-            .prop_map(|(exterior, interiors)| Test::GeoPolygon { exterior, interiors }),
+        (vec(places(), 0..5), vec(vec(places(), 0..4), 0..2)).prop_map(|(exterior, interiors)| {
+            Test::GeoPolygon {
+                exterior,
+                interiors,
+            }
+        }),
         ranges(any::<u64>()).prop_map(Test::ValuesCount),
         any::<bool>().prop_map(Test::IsEmpty),
         any::<bool>().prop_map(Test::IsNull),
@@ -133,11 +149,15 @@ fn filters() -> impl Strategy<Value = Filter> {
         prop_oneof![
             vec(inner.clone(), 0..3).prop_map(Filter::All),
             vec(inner.clone(), 0..3).prop_map(Filter::Any),
-            inner.clone().prop_map(|filter| Filter::Not(Box::new(filter))),
+            inner
+                .clone()
+                .prop_map(|filter| Filter::Not(Box::new(filter))),
             (0_usize..9, vec(inner.clone(), 0..3))
                 .prop_map(|(count, of)| Filter::AtLeast { count, of }),
-            (paths(), inner)
-                .prop_map(|(path, filter)| Filter::Nested { path, filter: Box::new(filter) }),
+            (paths(), inner).prop_map(|(path, filter)| Filter::Nested {
+                path,
+                filter: Box::new(filter)
+            }),
         ]
     })
 }
@@ -198,10 +218,18 @@ fn vector_fields() -> impl Strategy<Value = VectorField> {
         Metric::Substructure,
         Metric::Superstructure,
     ]);
-    let kind = (1..=u64::from(Dim::MAX), metric)
-        .prop_map(|(dim, metric)| VectorKind::Dense { dim: Dim::new(dim).unwrap(), metric });
-    (vector_names(), kind, option::of(graphs()), residencies())
-        .prop_map(|(name, kind, hnsw, residency)| VectorField { name, kind, hnsw, residency })
+    let kind = (1..=u64::from(Dim::MAX), metric).prop_map(|(dim, metric)| VectorKind::Dense {
+        dim: Dim::new(dim).unwrap(),
+        metric,
+    });
+    (vector_names(), kind, option::of(graphs()), residencies()).prop_map(
+        |(name, kind, hnsw, residency)| VectorField {
+            name,
+            kind,
+            hnsw,
+            residency,
+        },
+    )
 }
 
 fn schemas() -> impl Strategy<Value = Schema> {
@@ -218,8 +246,16 @@ fn schemas() -> impl Strategy<Value = Schema> {
 }
 
 fn config_changes() -> impl Strategy<Value = ConfigChange> {
-    let change = (vector_names(), option::of(graphs()), option::of(residencies()))
-        .prop_map(|(name, hnsw, residency)| VectorChange { name, hnsw, residency });
+    let change = (
+        vector_names(),
+        option::of(graphs()),
+        option::of(residencies()),
+    )
+        .prop_map(|(name, hnsw, residency)| VectorChange {
+            name,
+            hnsw,
+            residency,
+        });
     let settings = (option::of(graphs()), option::of(segment_settings()));
     (settings, vec(change, 0..3), option::of(objects())).prop_map(
         |((hnsw, segments), vectors, attributes)| ConfigChange {
@@ -232,19 +268,32 @@ fn config_changes() -> impl Strategy<Value = ConfigChange> {
 }
 
 fn operations() -> impl Strategy<Value = WriteOp> {
-    let point = (ids(), named_vectors(), objects())
-        .prop_map(|(id, vectors, payload)| Point { id, vectors, payload });
+    let point = (ids(), named_vectors(), objects()).prop_map(|(id, vectors, payload)| Point {
+        id,
+        vectors,
+        payload,
+    });
     let mode = prop_oneof![
         Just(UpsertMode::Upsert),
         Just(UpsertMode::InsertOnly),
         Just(UpsertMode::UpdateOnly),
     ];
     prop_oneof![
-        (vec(point, 0..4), mode, option::of(filters()))
-            .prop_map(|(points, mode, condition)| WriteOp::Upsert { points, mode, condition }),
+        (vec(point, 0..4), mode, option::of(filters())).prop_map(|(points, mode, condition)| {
+            WriteOp::Upsert {
+                points,
+                mode,
+                condition,
+            }
+        }),
         targets().prop_map(|target| WriteOp::Delete { target }),
-        (targets(), objects(), option::of(paths()))
-            .prop_map(|(target, payload, at)| WriteOp::SetPayload { target, payload, at }),
+        (targets(), objects(), option::of(paths())).prop_map(|(target, payload, at)| {
+            WriteOp::SetPayload {
+                target,
+                payload,
+                at,
+            }
+        }),
         (targets(), objects())
             .prop_map(|(target, payload)| WriteOp::OverwritePayload { target, payload }),
         (targets(), vec(paths(), 0..3))
@@ -283,8 +332,13 @@ fn catalog_changes() -> impl Strategy<Value = CatalogChange> {
         (names(), names()).prop_map(|(from, to)| AliasChange::Rename { from, to }),
     ];
     prop_oneof![
-        (collections(), ulids(), schemas())
-            .prop_map(|(collection, id, schema)| CatalogChange::Create { collection, id, schema }),
+        (collections(), ulids(), schemas()).prop_map(|(collection, id, schema)| {
+            CatalogChange::Create {
+                collection,
+                id,
+                schema,
+            }
+        }),
         collections().prop_map(|collection| CatalogChange::Drop { collection }),
         (names(), vec(alias, 0..4)).prop_map(|(database, changes)| CatalogChange::Aliases {
             database: DatabaseName::new(database.as_str()).unwrap(),
@@ -296,8 +350,10 @@ fn catalog_changes() -> impl Strategy<Value = CatalogChange> {
 fn catalog_states() -> impl Strategy<Value = CatalogState> {
     let collections = vec((collections(), (ulids(), schemas())), 0..3);
     let aliases = vec((self::collections(), names()), 0..3);
-    (collections, aliases)
-        .prop_map(|(collections, aliases)| CatalogState { collections, aliases })
+    (collections, aliases).prop_map(|(collections, aliases)| CatalogState {
+        collections,
+        aliases,
+    })
 }
 
 fn collection_states() -> impl Strategy<Value = CollectionState> {
@@ -306,13 +362,23 @@ fn collection_states() -> impl Strategy<Value = CollectionState> {
         vector_names().prop_map(PartRole::Hnsw),
         paths().prop_map(PartRole::Column),
     ];
-    let part = (role, ulids(), any::<u64>())
-        .prop_map(|(role, id, bytes)| PartEntry { role, id, bytes });
+    let part =
+        (role, ulids(), any::<u64>()).prop_map(|(role, id, bytes)| PartEntry { role, id, bytes });
     let tombstones = vec(any::<u8>(), 0..30).prop_map(Bytes::from);
-    let segment = (ulids(), any::<u32>(), tombstones, vec(part, 0..4))
-        .prop_map(|(id, rows, tombstones, parts)| SegmentEntry { id, rows, tombstones, parts });
+    let segment = (ulids(), any::<u32>(), tombstones, vec(part, 0..4)).prop_map(
+        |(id, rows, tombstones, parts)| SegmentEntry {
+            id,
+            rows,
+            tombstones,
+            parts,
+        },
+    );
     (schemas(), any::<u64>(), vec(segment, 0..4)).prop_map(|(schema, operation, segments)| {
-        CollectionState { schema, operation, segments }
+        CollectionState {
+            schema,
+            operation,
+            segments,
+        }
     })
 }
 
@@ -321,9 +387,15 @@ fn check<T: Codec + PartialEq + std::fmt::Debug>(value: T, cut: prop::sample::In
     let bytes = to_bytes(&value).unwrap();
     assert_eq!(from_bytes::<T>(&bytes).unwrap(), value);
     let shorter = &bytes[..cut.index(bytes.len())];
-    assert!(from_bytes::<T>(shorter).is_err(), "a cut-off value was read");
+    assert!(
+        from_bytes::<T>(shorter).is_err(),
+        "a cut-off value was read"
+    );
     let longer = [&bytes[..], &[0]].concat();
-    assert!(from_bytes::<T>(&longer).is_err(), "a byte too many was ignored");
+    assert!(
+        from_bytes::<T>(&longer).is_err(),
+        "a byte too many was ignored"
+    );
 }
 
 proptest! {
@@ -369,22 +441,34 @@ proptest! {
 
 #[test]
 fn nesting_is_bounded_both_ways() {
-    let nested = |levels| {
-        (1..levels).fold(Filter::All(vec![]), |inner, _| Filter::Not(Box::new(inner)))
-    };
+    let nested =
+        |levels| (1..levels).fold(Filter::All(vec![]), |inner, _| Filter::Not(Box::new(inner)));
     let at_limit = nested(128);
-    assert_eq!(from_bytes::<Filter>(&to_bytes(&at_limit).unwrap()).unwrap(), at_limit);
-    assert_eq!(to_bytes(&nested(129)).unwrap_err().kind, model::ErrorKind::Invalid);
+    assert_eq!(
+        from_bytes::<Filter>(&to_bytes(&at_limit).unwrap()).unwrap(),
+        at_limit
+    );
+    assert_eq!(
+        to_bytes(&nested(129)).unwrap_err().kind,
+        model::ErrorKind::Invalid
+    );
     let forged = [&[super::VERSION][..], &[2; 10_000]].concat();
     assert!(from_bytes::<Filter>(&forged).is_err());
 }
 
 #[test]
 fn an_unknown_version_is_refused() {
-    let mut bytes = to_bytes(&WriteOp::Delete { target: Target::Ids(vec![]) }).unwrap().to_vec();
+    let mut bytes = to_bytes(&WriteOp::Delete {
+        target: Target::Ids(vec![]),
+    })
+    .unwrap()
+    .to_vec();
     bytes[0] += 1;
     let error = from_bytes::<WriteOp>(&bytes).unwrap_err();
-    assert_eq!(error.to_string(), "byte 1: expected a version that this build reads");
+    assert_eq!(
+        error.to_string(),
+        "byte 1: expected a version that this build reads"
+    );
 }
 
 /// The bytes that docs/FORMAT.md walks through.
@@ -395,8 +479,11 @@ fn the_documented_example_is_what_is_written() {
         vectors: vec![(VectorName::default(), Vector::Dense(vec![1.0, -2.0]))],
         payload: [("a", Value::Bool(true))].into_iter().collect(),
     };
-    let operation =
-        WriteOp::Upsert { points: vec![point], mode: UpsertMode::Upsert, condition: None };
+    let operation = WriteOp::Upsert {
+        points: vec![point],
+        mode: UpsertMode::Upsert,
+        condition: None,
+    };
     let expected = [
         &[1, 0, 1][..],
         &[0, 7, 0, 0, 0, 0, 0, 0, 0],

@@ -79,7 +79,10 @@ impl Codec for CollectionRef {
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { database: Codec::decode(input)?, name: Codec::decode(input)? })
+        Ok(Self {
+            database: Codec::decode(input)?,
+            name: Codec::decode(input)?,
+        })
     }
 }
 

@@ -9,13 +9,21 @@ impl Codec for WriteOp {
     fn encode(&self, out: &mut Writer) -> Result<(), Error> {
         out.u8(code(self));
         match self {
-            Self::Upsert { points, mode, condition } => {
+            Self::Upsert {
+                points,
+                mode,
+                condition,
+            } => {
                 points.encode(out)?;
                 mode.encode(out)?;
                 condition.encode(out)
             }
             Self::Delete { target } | Self::ClearPayload { target } => target.encode(out),
-            Self::SetPayload { target, payload, at } => {
+            Self::SetPayload {
+                target,
+                payload,
+                at,
+            } => {
                 target.encode(out)?;
                 payload.encode(out)?;
                 at.encode(out)
@@ -49,7 +57,9 @@ impl Codec for WriteOp {
                 mode: Codec::decode(input)?,
                 condition: Codec::decode(input)?,
             },
-            1 => Self::Delete { target: Codec::decode(input)? },
+            1 => Self::Delete {
+                target: Codec::decode(input)?,
+            },
             2 => Self::SetPayload {
                 target: Codec::decode(input)?,
                 payload: Codec::decode(input)?,
@@ -63,7 +73,9 @@ impl Codec for WriteOp {
                 target: Codec::decode(input)?,
                 paths: Codec::decode(input)?,
             },
-            5 => Self::ClearPayload { target: Codec::decode(input)? },
+            5 => Self::ClearPayload {
+                target: Codec::decode(input)?,
+            },
             6 => Self::UpdateVectors {
                 points: Codec::decode(input)?,
                 condition: Codec::decode(input)?,
@@ -96,7 +108,11 @@ fn code(operation: &WriteOp) -> u8 {
     }
 }
 
-unit_codes!(UpsertMode, "a mode of upsert", [Upsert = 0, InsertOnly = 1, UpdateOnly = 2]);
+unit_codes!(
+    UpsertMode,
+    "a mode of upsert",
+    [Upsert = 0, InsertOnly = 1, UpdateOnly = 2]
+);
 
 impl Codec for Target {
     fn encode(&self, out: &mut Writer) -> Result<(), Error> {

@@ -100,8 +100,9 @@ impl Directory {
     /// # Errors
     /// [`ContainerError::NoTrailer`], [`ContainerError::Version`], [`ContainerError::Directory`].
     pub fn from_tail(tail: &[u8], file_bytes: u64) -> Result<TailRead, ContainerError> {
-        let (before, trailer) =
-            tail.split_last_chunk::<TRAILER_BYTES>().ok_or(ContainerError::NoTrailer)?;
+        let (before, trailer) = tail
+            .split_last_chunk::<TRAILER_BYTES>()
+            .ok_or(ContainerError::NoTrailer)?;
         if trailer[24..] != *MAGIC {
             return Err(ContainerError::NoTrailer);
         }
@@ -115,7 +116,9 @@ impl Directory {
         if version > VERSION {
             return Err(ContainerError::Version { found: version });
         }
-        let end = start.checked_add(length).and_then(|n| n.checked_add(TRAILER_BYTES as u64));
+        let end = start
+            .checked_add(length)
+            .and_then(|n| n.checked_add(TRAILER_BYTES as u64));
         let fits = end == Some(file_bytes) && length <= DIRECTORY_BYTES_MAX;
         if !fits || version != VERSION || reserved != 0 {
             return Err(ContainerError::Directory);
@@ -127,7 +130,9 @@ impl Directory {
         if checksum(directory, start, length as u32, version) != crc {
             return Err(ContainerError::Directory);
         }
-        parse(directory, start).map(TailRead::Done).ok_or(ContainerError::Directory)
+        parse(directory, start)
+            .map(TailRead::Done)
+            .ok_or(ContainerError::Directory)
     }
 
     /// The directory and trailer as bytes, for blocks that end (with padding) at `start`.
@@ -182,7 +187,9 @@ impl BlockInfo {
         if bytes.len() as u64 == self.length && crc32c::crc32c(bytes) == self.crc {
             return Ok(());
         }
-        Err(ContainerError::Block { name: self.name.clone() })
+        Err(ContainerError::Block {
+            name: self.name.clone(),
+        })
     }
 }
 
@@ -214,7 +221,12 @@ fn parse(bytes: &[u8], start: u64) -> Option<Directory> {
             return None;
         }
         end = offset.checked_add(length)?;
-        blocks.push(BlockInfo { name, offset, length, crc });
+        blocks.push(BlockInfo {
+            name,
+            offset,
+            length,
+            crc,
+        });
     }
     let complete = fields.0.is_empty() && padded(end)? == start;
     complete.then_some(Directory { blocks, start })

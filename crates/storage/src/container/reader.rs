@@ -30,8 +30,16 @@ impl Container {
             // The whole file is at hand, so a directory that does not fit in it lies.
             return Err(ContainerError::Directory);
         };
-        let verified = directory.blocks().iter().map(|_| AtomicBool::new(false)).collect();
-        let container = Self { bytes, directory, verified };
+        let verified = directory
+            .blocks()
+            .iter()
+            .map(|_| AtomicBool::new(false))
+            .collect();
+        let container = Self {
+            bytes,
+            directory,
+            verified,
+        };
         for at in 0..container.verified.len() {
             if container.directory.blocks()[at].length <= EAGER_BYTES_MAX {
                 container.verified(at)?;
@@ -88,13 +96,16 @@ impl Container {
 
     fn slice(&self, block: &BlockInfo) -> Bytes {
         // The directory was checked to lie after all its blocks, inside the file.
-        self.bytes.slice(block.offset as usize..(block.offset + block.length) as usize)
+        self.bytes
+            .slice(block.offset as usize..(block.offset + block.length) as usize)
     }
 
     fn check_padding(&self, from: u64, to: u64) -> Result<(), ContainerError> {
         let gap = &self.bytes[from as usize..to as usize];
         match gap.iter().position(|&byte| byte != 0) {
-            Some(at) => Err(ContainerError::Padding { at: from + at as u64 }),
+            Some(at) => Err(ContainerError::Padding {
+                at: from + at as u64,
+            }),
             None => Ok(()),
         }
     }
@@ -111,7 +122,9 @@ mod tests {
 
     fn blocks(lengths: &[usize]) -> Vec<(String, Bytes)> {
         let fill = |(at, &length): (usize, &usize)| {
-            let bytes = (0..length).map(|i| (i * 31 + at) as u8 | 1).collect::<Vec<_>>();
+            let bytes = (0..length)
+                .map(|i| (i * 31 + at) as u8 | 1)
+                .collect::<Vec<_>>();
             (format!("block {at}"), Bytes::from(bytes))
         };
         lengths.iter().enumerate().map(fill).collect()
@@ -175,7 +188,9 @@ mod tests {
         bytes[200] ^= 1;
         let container = Container::open(bytes.clone().into()).unwrap();
         assert!(container.block_unverified("block 1").is_ok());
-        let damaged = ContainerError::Block { name: "block 1".into() };
+        let damaged = ContainerError::Block {
+            name: "block 1".into(),
+        };
         assert_eq!(container.block("block 1"), Err(damaged.clone()));
         assert_eq!(container.verify(), Err(damaged));
         bytes[200] ^= 1;
@@ -206,7 +221,10 @@ mod tests {
         let mut bytes = file(&[3]).to_vec();
         let at = bytes.len() - 16;
         bytes[at] = 2;
-        assert_eq!(Container::open(bytes.into()).unwrap_err(), ContainerError::Version { found: 2 });
+        assert_eq!(
+            Container::open(bytes.into()).unwrap_err(),
+            ContainerError::Version { found: 2 }
+        );
     }
 
     #[test]

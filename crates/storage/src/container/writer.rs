@@ -41,7 +41,12 @@ pub fn pack(blocks: &[(String, Bytes)]) -> Result<Body, BlockName> {
     for (name, bytes) in blocks {
         let length = bytes.len() as u64;
         let crc = crc32c::crc32c(bytes);
-        infos.push(BlockInfo { name: name.clone(), offset: end, length, crc });
+        infos.push(BlockInfo {
+            name: name.clone(),
+            offset: end,
+            length,
+            crc,
+        });
         let next = padded(end + length).expect("lengths of buffers in memory do not overflow");
         let gap = (next - end - length) as usize;
         chunks.push(bytes.clone());

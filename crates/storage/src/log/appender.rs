@@ -63,20 +63,25 @@ impl Log {
     ///
     /// # Errors
     /// [`LogError::NoCheckpoint`], [`LogError::Store`].
-    pub async fn recover(
-        store: Arc<dyn BlobStore>,
-        prefix: BlobKey,
-    ) -> Result<Recovery, LogError> {
+    pub async fn recover(store: Arc<dyn BlobStore>, prefix: BlobKey) -> Result<Recovery, LogError> {
         let boundary = Boundary::find(&*store, &prefix).await?;
         let (checkpoint, passed_over) =
             checkpoint::newest(&*store, &prefix, boundary.lowest()).await?;
         let start = match &checkpoint {
             Some(checkpoint) => checkpoint.position,
             None if boundary.lowest() <= 1 => Position::ORIGIN,
-            None => return Err(LogError::NoCheckpoint { first_entry: boundary.lowest() }),
+            None => {
+                return Err(LogError::NoCheckpoint {
+                    first_entry: boundary.lowest(),
+                });
+            }
         };
         let replay = Replay::start(store, prefix, boundary, start).await?;
-        Ok(Recovery { checkpoint, passed_over, replay })
+        Ok(Recovery {
+            checkpoint,
+            passed_over,
+            replay,
+        })
     }
 
     pub(crate) fn at(
@@ -86,7 +91,14 @@ impl Log {
         position: Position,
     ) -> Self {
         let epoch = position.epoch + 1;
-        Self { store, prefix, boundary, position, epoch, state: State::Open }
+        Self {
+            store,
+            prefix,
+            boundary,
+            position,
+            epoch,
+            state: State::Open,
+        }
     }
 
     /// The place after the last entry that is known to be committed.
@@ -116,7 +128,10 @@ impl Log {
             State::Open => {}
             State::InDoubt(attempt) => {
                 let source = BlobError::new(BlobErrorKind::Unavailable, "not settled yet");
-                return Err(LogError::InDoubt { n: attempt.end.n, source: Arc::new(source) });
+                return Err(LogError::InDoubt {
+                    n: attempt.end.n,
+                    source: Arc::new(source),
+                });
             }
             State::Closed(error) => return Err(error.clone()),
         }
@@ -130,11 +145,18 @@ impl Log {
             items,
         };
         let (body, link) = entry.encode().ok_or(LogError::TooLarge)?;
-        let attempt = Attempt { end: entry.end(link), nonce, body, uncertain: false };
+        let attempt = Attempt {
+            end: entry.end(link),
+            nonce,
+            body,
+            uncertain: false,
+        };
         // In doubt before the first await: if the caller drops this future, the next call still
         // knows that something may be under way.
         self.state = State::InDoubt(attempt);
-        self.settle().await?.ok_or_else(|| unreachable_open(&self.position))
+        self.settle()
+            .await?
+            .ok_or_else(|| unreachable_open(&self.position))
     }
 
     /// Finds out whether the entry in doubt was committed, by trying to commit it again under the
@@ -186,10 +208,16 @@ impl Log {
         boundary
             .refresh(&*self.store, &self.prefix)
             .await
-            .map_err(|error| LogError::InDoubt { n, source: Arc::new(error) })?;
+            .map_err(|error| LogError::InDoubt {
+                n,
+                source: Arc::new(error),
+            })?;
         self.boundary = boundary;
         if n < boundary.lowest() {
-            return Err(LogError::Behind { n, boundary: boundary.lowest() });
+            return Err(LogError::Behind {
+                n,
+                boundary: boundary.lowest(),
+            });
         }
         committed.map(|()| attempt.end)
     }
@@ -200,7 +228,11 @@ impl Log {
         let mut uncertain = attempt.uncertain;
         let mut last = None;
         for _ in 0..ATTEMPTS_MAX {
-            let error = match self.store.put(&key, attempt.body.clone(), PutIf::Absent).await {
+            let error = match self
+                .store
+                .put(&key, attempt.body.clone(), PutIf::Absent)
+                .await
+            {
                 Ok(()) => return Ok(()),
                 Err(error) => error,
             };
@@ -235,19 +267,30 @@ impl Log {
         let found = match self.store.get_if_present(key).await {
             Ok(found) => found,
             Err(error) => {
-                return Err(LogError::InDoubt { n, source: Arc::new(error) });
+                return Err(LogError::InDoubt {
+                    n,
+                    source: Arc::new(error),
+                });
             }
         };
-        let Some(bytes) = found else { return Ok(Seen::Unclear(Arc::new(put_error))) };
+        let Some(bytes) = found else {
+            return Ok(Seen::Unclear(Arc::new(put_error)));
+        };
         match Entry::decode(&bytes) {
             Ok((entry, link)) if entry.nonce == attempt.nonce => {
-                let ours = Link { nonce: attempt.nonce, crc: attempt.end.link.crc };
+                let ours = Link {
+                    nonce: attempt.nonce,
+                    crc: attempt.end.link.crc,
+                };
                 if link == ours {
                     return Ok(Seen::Written);
                 }
                 Err(damaged(n, EntryDefect::Malformed))
             }
-            Ok((entry, _)) => Err(LogError::SteppedDown { n, epoch: entry.epoch }),
+            Ok((entry, _)) => Err(LogError::SteppedDown {
+                n,
+                epoch: entry.epoch,
+            }),
             Err(defect) => Err(damaged(n, defect)),
         }
     }
@@ -262,7 +305,9 @@ impl Log {
         position: Position,
         payload: Vec<Bytes>,
     ) -> Result<(), LogError> {
-        checkpoint::write(&*self.store, &self.prefix, position, payload).await.map_err(Into::into)
+        checkpoint::write(&*self.store, &self.prefix, position, payload)
+            .await
+            .map_err(Into::into)
     }
 
     /// Reads what other writers committed after [`Self::position`]; the way back in after
@@ -276,14 +321,20 @@ impl Log {
 }
 
 fn damaged(n: u64, defect: EntryDefect) -> LogError {
-    LogError::Damaged(Damage { last_good: n - 1, defect })
+    LogError::Damaged(Damage {
+        last_good: n - 1,
+        defect,
+    })
 }
 
 /// `settle` answers `None` only in the open state, which `append` has just left.
 fn unreachable_open(position: &Position) -> LogError {
     let message = "an append lost track of its attempt";
     let source = BlobError::new(BlobErrorKind::Unavailable, message);
-    LogError::InDoubt { n: position.n + 1, source: Arc::new(source) }
+    LogError::InDoubt {
+        n: position.n + 1,
+        source: Arc::new(source),
+    }
 }
 
 /// Where a log goes on after a start.

@@ -26,7 +26,10 @@ pub struct Boundary {
 
 impl Boundary {
     /// Every entry counts.
-    pub(crate) const START: Self = Self { generation: 0, lowest: 1 };
+    pub(crate) const START: Self = Self {
+        generation: 0,
+        lowest: 1,
+    };
 
     /// The lowest entry that counts.
     pub fn lowest(&self) -> u64 {
@@ -39,8 +42,12 @@ impl Boundary {
     /// Those of the store; `Corrupt` when the marker fails its checksum.
     pub(crate) async fn find(store: &dyn BlobStore, prefix: &BlobKey) -> Result<Self, BlobError> {
         let folder = prefix.folder(FOLDER);
-        let listed =
-            store.list(ListOptions { prefix: &folder, ..ListOptions::default() }).await?;
+        let listed = store
+            .list(ListOptions {
+                prefix: &folder,
+                ..ListOptions::default()
+            })
+            .await?;
         let newest = listed.iter().filter_map(|meta| meta.key.number()).max();
         let mut found = Self::START;
         if let Some(generation) = newest.filter(|&generation| generation > 0) {
@@ -62,11 +69,16 @@ impl Boundary {
         loop {
             let generation = self.generation + 1;
             let key = prefix.numbered(FOLDER, generation);
-            let Some(bytes) = store.get_if_present(&key).await? else { return Ok(()) };
+            let Some(bytes) = store.get_if_present(&key).await? else {
+                return Ok(());
+            };
             let lowest = decode(&bytes, generation).ok_or_else(|| {
                 BlobError::new(BlobErrorKind::Corrupt, "damaged boundary marker").about(&key)
             })?;
-            *self = Self { generation, lowest: self.lowest.max(lowest) };
+            *self = Self {
+                generation,
+                lowest: self.lowest.max(lowest),
+            };
         }
     }
 
@@ -84,7 +96,10 @@ impl Boundary {
         while self.lowest < lowest {
             let generation = self.generation + 1;
             let key = prefix.numbered(FOLDER, generation);
-            match store.put(&key, encode(generation, lowest), PutIf::Absent).await {
+            match store
+                .put(&key, encode(generation, lowest), PutIf::Absent)
+                .await
+            {
                 Ok(()) => *self = Self { generation, lowest },
                 // Ours after a lost acknowledgement or another collector's: read what it says.
                 Err(error) if error.kind() == BlobErrorKind::Conflict => {

@@ -31,7 +31,10 @@ pub struct Link {
 
 impl Link {
     /// The parent of entry 1.
-    pub const ORIGIN: Self = Self { nonce: Nonce([0; 16]), crc: 0 };
+    pub const ORIGIN: Self = Self {
+        nonce: Nonce([0; 16]),
+        crc: 0,
+    };
 }
 
 /// A place in the log: just after entry `n`, or the beginning when `n` is 0.
@@ -49,7 +52,12 @@ pub struct Position {
 
 impl Position {
     /// Before entry 1.
-    pub const ORIGIN: Self = Self { n: 0, sequence: 0, epoch: 0, link: Link::ORIGIN };
+    pub const ORIGIN: Self = Self {
+        n: 0,
+        sequence: 0,
+        epoch: 0,
+        link: Link::ORIGIN,
+    };
 }
 
 /// What the items of an entry are.
@@ -159,7 +167,13 @@ impl Entry {
             out.payload(item);
         }
         let (body, crc) = out.finish_with_crc();
-        Some((body, Link { nonce: self.nonce, crc }))
+        Some((
+            body,
+            Link {
+                nonce: self.nonce,
+                crc,
+            },
+        ))
     }
 
     /// Reads an entry and the link that names it; items share `bytes`.
@@ -179,7 +193,10 @@ impl Entry {
             _ => return Err(EntryDefect::Malformed),
         }
         let entry = Self::fields(&mut fields, bytes).ok_or(EntryDefect::Malformed)?;
-        let link = Link { nonce: entry.nonce, crc };
+        let link = Link {
+            nonce: entry.nonce,
+            crc,
+        };
         Ok((entry, link))
     }
 
@@ -190,7 +207,10 @@ impl Entry {
         let epoch = fields.u64()?;
         let nonce = Nonce(fields.array()?);
         let sequence = fields.u64()?;
-        let parent = Link { nonce: Nonce(fields.array()?), crc: fields.u32()? };
+        let parent = Link {
+            nonce: Nonce(fields.array()?),
+            crc: fields.u32()?,
+        };
         let count = fields.u32()?;
         if fields.u64()? != fields.0.len() as u64 || fields.0.len() as u64 > ENTRY_BYTES_MAX {
             return None;
@@ -202,7 +222,15 @@ impl Entry {
             items.push(bytes.slice_ref(item));
             fields.0 = rest;
         }
-        fields.0.is_empty().then_some(Self { n, epoch, nonce, sequence, parent, kind, items })
+        fields.0.is_empty().then_some(Self {
+            n,
+            epoch,
+            nonce,
+            sequence,
+            parent,
+            kind,
+            items,
+        })
     }
 
     /// Whether the entry continues the log at `position`.
@@ -217,7 +245,10 @@ impl Entry {
             return Err(EntryDefect::Parent);
         }
         if self.sequence != position.sequence || self.epoch < position.epoch {
-            return Err(EntryDefect::Order { sequence: self.sequence, epoch: self.epoch });
+            return Err(EntryDefect::Order {
+                sequence: self.sequence,
+                epoch: self.epoch,
+            });
         }
         Ok(())
     }
@@ -274,7 +305,10 @@ mod tests {
                 epoch,
                 nonce: Nonce(nonce),
                 sequence,
-                parent: Link { nonce: Nonce(parent), crc },
+                parent: Link {
+                    nonce: Nonce(parent),
+                    crc,
+                },
                 kind,
                 items,
             },
@@ -330,6 +364,9 @@ mod tests {
         bytes[4] = 9;
         let crc = crc32c::crc32c(&bytes);
         bytes.extend_from_slice(&crc.to_le_bytes());
-        assert_eq!(Entry::decode(&bytes.into()).unwrap_err(), EntryDefect::Version(9));
+        assert_eq!(
+            Entry::decode(&bytes.into()).unwrap_err(),
+            EntryDefect::Version(9)
+        );
     }
 }

@@ -56,9 +56,17 @@ impl Replay {
     ) -> Result<Self, LogError> {
         let folder = prefix.folder(LOG);
         let after = prefix.numbered(LOG, start.n);
-        let options =
-            ListOptions { prefix: &folder, start_after: Some(&after), ..Default::default() };
-        let last = store.list(options).await?.iter().filter_map(|meta| meta.key.number()).max();
+        let options = ListOptions {
+            prefix: &folder,
+            start_after: Some(&after),
+            ..Default::default()
+        };
+        let last = store
+            .list(options)
+            .await?
+            .iter()
+            .filter_map(|meta| meta.key.number())
+            .max();
         Ok(Self {
             store,
             prefix,
@@ -106,7 +114,11 @@ impl Replay {
             self.asked += 1;
             self.fetches.push_back(self.fetch(self.asked));
         }
-        let fetched = self.fetches.next().await.expect("one fetch at least was pushed")?;
+        let fetched = self
+            .fetches
+            .next()
+            .await
+            .expect("one fetch at least was pushed")?;
         let checked = match fetched {
             Some(bytes) => Entry::decode(&bytes)
                 .and_then(|(entry, link)| entry.follows(&self.position).map(|()| (entry, link))),
@@ -123,7 +135,10 @@ impl Replay {
             Err(defect) => {
                 // What looks like damage may be the collector at work.
                 self.check_boundary().await?;
-                Err(LogError::Damaged(Damage { last_good: self.position.n, defect }))
+                Err(LogError::Damaged(Damage {
+                    last_good: self.position.n,
+                    defect,
+                }))
             }
         }
     }
@@ -140,7 +155,10 @@ impl Replay {
         self.boundary.refresh(&*self.store, &self.prefix).await?;
         let first = self.start.n + 1;
         if self.boundary.lowest() > first {
-            return Err(LogError::Behind { n: first, boundary: self.boundary.lowest() });
+            return Err(LogError::Behind {
+                n: first,
+                boundary: self.boundary.lowest(),
+            });
         }
         Ok(())
     }
@@ -151,7 +169,10 @@ impl Replay {
     /// When [`Self::next`] has not returned `None`: entries that the caller has not seen would be
     /// passed over.
     pub fn into_log(self) -> Log {
-        assert!(matches!(self.outcome, Outcome::AtEnd), "the log was not replayed to its end");
+        assert!(
+            matches!(self.outcome, Outcome::AtEnd),
+            "the log was not replayed to its end"
+        );
         Log::at(self.store, self.prefix, self.boundary, self.position)
     }
 }

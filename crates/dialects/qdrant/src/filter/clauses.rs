@@ -64,7 +64,10 @@ impl<'de> Deserialize<'de> for OneOrMany {
 /// `is_empty` and `is_null` are a flag beside a key, or a condition of their own with the key
 /// inside.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "data did not match any variant of untagged enum Condition"
+)]
 enum FlagOrKey {
     Flag(bool),
     Key { key: String },
@@ -126,12 +129,26 @@ impl WireFilter {
         if let Some(min_should) = self.min_should {
             if min_should.min_count == 0 {
                 let field = format!("{at}.min_should.min_count");
-                return Err(Failure::validation(BODY, field, "value 0 invalid, must be 1 or larger"));
+                return Err(Failure::validation(
+                    BODY,
+                    field,
+                    "value 0 invalid, must be 1 or larger",
+                ));
             }
-            let of = decode_all(min_should.conditions, &format!("{at}.min_should.conditions"))?;
-            parts.push(Filter::AtLeast { count: min_should.min_count, of });
+            let of = decode_all(
+                min_should.conditions,
+                &format!("{at}.min_should.conditions"),
+            )?;
+            parts.push(Filter::AtLeast {
+                count: min_should.min_count,
+                of,
+            });
         }
-        Ok(if parts.len() == 1 { parts.remove(0) } else { Filter::All(parts) })
+        Ok(if parts.len() == 1 {
+            parts.remove(0)
+        } else {
+            Filter::All(parts)
+        })
     }
 
     /// The filter of a request that may have none.
@@ -141,9 +158,8 @@ impl WireFilter {
 }
 
 fn decode_all(conditions: Vec<WireCondition>, at: &str) -> Result<Vec<Filter>, Failure> {
-    let decode = |(index, condition): (usize, WireCondition)| {
-        condition.decode(&format!("{at}[{index}]"))
-    };
+    let decode =
+        |(index, condition): (usize, WireCondition)| condition.decode(&format!("{at}[{index}]"));
     conditions.into_iter().enumerate().map(decode).collect()
 }
 
@@ -167,7 +183,10 @@ impl WireCondition {
             });
         }
         if let Some(FlagOrKey::Key { key }) = self.is_null {
-            return Ok(Filter::Field { path: select::path(&key)?, test: model::Test::IsNull(true) });
+            return Ok(Filter::Field {
+                path: select::path(&key)?,
+                test: model::Test::IsNull(true),
+            });
         }
         if let Some(ids) = self.has_id {
             return Ok(Filter::HasId(ids::unwrap(ids)));
@@ -185,10 +204,25 @@ impl WireCondition {
         if let Some(nested) = self.nested {
             let path = select::path(&nested.key)?.each();
             let filter = nested.filter.decode(&format!("{at}.nested.filter"))?;
-            return Ok(Filter::Nested { path, filter: Box::new(filter) });
+            return Ok(Filter::Nested {
+                path,
+                filter: Box::new(filter),
+            });
         }
-        let Self { should, min_should, must, must_not, .. } = self;
-        WireFilter { should, min_should, must, must_not }.decode(at)
+        let Self {
+            should,
+            min_should,
+            must,
+            must_not,
+            ..
+        } = self;
+        WireFilter {
+            should,
+            min_should,
+            must,
+            must_not,
+        }
+        .decode(at)
     }
 
     /// Whether there is a test that needs a key.

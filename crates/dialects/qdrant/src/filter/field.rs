@@ -36,7 +36,10 @@ pub(super) struct WireMatch {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "data did not match any variant of untagged enum Match"
+)]
 enum WireScalar {
     Bool(bool),
     Int(i64),
@@ -45,14 +48,20 @@ enum WireScalar {
 
 /// All of one kind.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "data did not match any variant of untagged enum Match"
+)]
 enum AnyOf {
     Strings(Vec<String>),
     Integers(Vec<i64>),
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "data did not match any variant of untagged enum RangeInterface"
+)]
 enum Bound {
     Number(f64),
     Date(String),
@@ -78,7 +87,10 @@ pub(super) struct WireValuesCount {
 impl WireField {
     pub(super) fn decode(self, at: &str) -> Result<Filter, Failure> {
         let path = select::path(&self.key)?;
-        let field = |test| Filter::Field { path: path.clone(), test };
+        let field = |test| Filter::Field {
+            path: path.clone(),
+            test,
+        };
         let mut parts = Vec::new();
         if let Some(wanted) = self.r#match {
             let any: Vec<Filter> = wanted.decode()?.into_iter().map(field).collect();
@@ -111,7 +123,11 @@ impl WireField {
 }
 
 fn alternatives(mut parts: Vec<Filter>) -> Filter {
-    if parts.len() == 1 { parts.remove(0) } else { Filter::Any(parts) }
+    if parts.len() == 1 {
+        parts.remove(0)
+    } else {
+        Filter::Any(parts)
+    }
 }
 
 impl WireMatch {
@@ -127,7 +143,9 @@ impl WireMatch {
             self.except.is_some(),
         ];
         if present.iter().filter(|present| **present).count() != 1 {
-            return Err(Failure::format("data did not match any variant of untagged enum Match"));
+            return Err(Failure::format(
+                "data did not match any variant of untagged enum Match",
+            ));
         }
         let scalar = self.value.map(|value| Test::Equals(value.decode()));
         // Without a text index a text matches where it is contained.
@@ -136,7 +154,9 @@ impl WireMatch {
         let any = self.any.map(|any| Test::In(any.decode()));
         let except = self.except.map(|except| Test::NotIn(except.decode()));
         let words = self.text_any.unwrap_or_default();
-        let words = words.split_whitespace().map(|word| Test::Contains(word.to_owned()));
+        let words = words
+            .split_whitespace()
+            .map(|word| Test::Contains(word.to_owned()));
         let one = scalar.or(contains).or(prefix).or(any).or(except);
         Ok(one.into_iter().chain(words).collect())
     }
@@ -164,7 +184,9 @@ impl AnyOf {
 impl WireRange {
     fn decode(self) -> Result<Test, Failure> {
         let bounds = [&self.gt, &self.gte, &self.lt, &self.lte];
-        let dates = bounds.iter().any(|bound| matches!(bound, Some(Bound::Date(_))));
+        let dates = bounds
+            .iter()
+            .any(|bound| matches!(bound, Some(Bound::Date(_))));
         if dates {
             let date = |bound: Option<Bound>| match bound {
                 None => Ok(None),

@@ -56,20 +56,29 @@ impl WirePoint {
 impl WireBox {
     pub(super) fn decode(self) -> Result<Test, Failure> {
         let (top_left, bottom_right) = (self.top_left.decode()?, self.bottom_right.decode()?);
-        Ok(Test::GeoBox { top_left, bottom_right })
+        Ok(Test::GeoBox {
+            top_left,
+            bottom_right,
+        })
     }
 }
 
 impl WireRadius {
     pub(super) fn decode(self) -> Result<Test, Failure> {
-        Ok(Test::GeoRadius { center: self.center.decode()?, radius_m: self.radius })
+        Ok(Test::GeoRadius {
+            center: self.center.decode()?,
+            radius_m: self.radius,
+        })
     }
 }
 
 impl WireRing {
     fn decode(self) -> Result<Vec<GeoPoint>, Failure> {
-        let points: Vec<GeoPoint> =
-            self.points.into_iter().map(WirePoint::decode).collect::<Result<_, _>>()?;
+        let points: Vec<GeoPoint> = self
+            .points
+            .into_iter()
+            .map(WirePoint::decode)
+            .collect::<Result<_, _>>()?;
         if points.len() < RING_POINTS_MIN {
             return Err(Failure::format(format_args!(
                 "polygon invalid, the size must be at least {RING_POINTS_MIN}, got {}",
@@ -91,7 +100,10 @@ impl WirePolygon {
         let holes = self.interiors.unwrap_or_default();
         Ok(Test::GeoPolygon {
             exterior: self.exterior.decode()?,
-            interiors: holes.into_iter().map(WireRing::decode).collect::<Result<_, _>>()?,
+            interiors: holes
+                .into_iter()
+                .map(WireRing::decode)
+                .collect::<Result<_, _>>()?,
         })
     }
 }

@@ -1,0 +1,319 @@
+//! Which collections and aliases exist: a pure value, changed only through its journal.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use model::{
+    AliasChange, CollectionName, CollectionRef, DatabaseName, Error, ErrorKind, Outcome, Schema,
+    Subject,
+};
+use storage::Ulid;
+use storage::codec::{self, CatalogChange, CatalogState};
+
+use crate::journal::State;
+
+/// What the catalog knows of a collection.
+#[derive(Clone, Debug)]
+pub(crate) struct Registered {
+    /// Its own name, not an alias.
+    pub(crate) name: CollectionRef,
+    /// Names can be used again, identities cannot; objects live under this.
+    pub(crate) id: Ulid,
+    /// Its schema before the first entry of its own log.
+    pub(crate) schema: Arc<Schema>,
+}
+
+/// The catalog at one moment. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Catalog {
+    collections: Arc<BTreeMap<CollectionRef, Registered>>,
+    aliases: Arc<BTreeMap<CollectionRef, CollectionName>>,
+    /// Dropped collections of which objects may be left. Not part of checkpoints, which are
+    /// written only when it is empty: until then, replaying the log finds them again.
+    dropped: Arc<Vec<Ulid>>,
+}
+
+impl Catalog {
+    /// The catalog that a checkpoint holds.
+    ///
+    /// # Errors
+    /// `Corrupt`.
+    pub(crate) fn decode(payload: &[u8]) -> Result<Self, Error> {
+        let state: CatalogState = codec::from_bytes(payload)?;
+        let collections = state.collections.into_iter().map(|(name, (id, schema))| {
+            (name.clone(), Registered { name, id, schema: Arc::new(schema) })
+        });
+        Ok(Self {
+            collections: Arc::new(collections.collect()),
+            aliases: Arc::new(state.aliases.into_iter().collect()),
+            dropped: Arc::default(),
+        })
+    }
+
+    /// The payload of a checkpoint; `None` while objects of dropped collections may be left.
+    pub(crate) fn encode(&self) -> Option<Vec<Bytes>> {
+        if !self.dropped.is_empty() {
+            return None;
+        }
+        let collection = |known: &Registered| {
+            (known.name.clone(), (known.id, Schema::clone(&known.schema)))
+        };
+        let state = CatalogState {
+            collections: self.collections.values().map(collection).collect(),
+            aliases: self.aliases.iter().map(|(from, to)| (from.clone(), to.clone())).collect(),
+        };
+        // What is in the catalog was encoded once before, into its log.
+        codec::to_bytes(&state).ok().map(|bytes| vec![bytes])
+    }
+
+    /// The collection that `name` means, through an alias or not.
+    ///
+    /// # Errors
+    /// `NotFound` about the database or the collection.
+    pub(crate) fn resolve(&self, name: &CollectionRef) -> Result<&Registered, Error> {
+        known_database(&name.database)?;
+        let target = self.aliases.get(name).map(|target| beside(name, target));
+        self.collections
+            .get(target.as_ref().unwrap_or(name))
+            .ok_or_else(|| Error::no_collection(name.name.as_str()))
+    }
+
+    /// The collection of exactly this name.
+    pub(crate) fn get(&self, name: &CollectionRef) -> Option<&Registered> {
+        self.collections.get(name)
+    }
+
+    /// All collections, ascending by name.
+    pub(crate) fn collections(&self) -> impl Iterator<Item = &Registered> {
+        self.collections.values()
+    }
+
+    /// All aliases and where they point, ascending.
+    pub(crate) fn aliases(&self) -> impl Iterator<Item = (&CollectionRef, &CollectionName)> {
+        self.aliases.iter()
+    }
+
+    /// Dropped collections of which objects may be left.
+    pub(crate) fn dropped(&self) -> &[Ulid] {
+        &self.dropped
+    }
+
+    /// The same catalog, knowing that no object of the dropped collection `id` is left.
+    pub(crate) fn purged(&self, id: Ulid) -> Self {
+        let mut next = self.clone();
+        Arc::make_mut(&mut next.dropped).retain(|dropped| *dropped != id);
+        next
+    }
+
+    fn create(&mut self, name: &CollectionRef, id: Ulid, schema: &Schema) -> Result<(), Error> {
+        known_database(&name.database)?;
+        if self.collections.contains_key(name) || self.aliases.contains_key(name) {
+            return Err(taken(name));
+        }
+        let known = Registered { name: name.clone(), id, schema: Arc::new(schema.clone()) };
+        Arc::make_mut(&mut self.collections).insert(name.clone(), known);
+        Ok(())
+    }
+
+    fn drop(&mut self, name: &CollectionRef) -> Result<bool, Error> {
+        known_database(&name.database)?;
+        if !self.collections.contains_key(name) {
+            return Ok(false);
+        }
+        let removed = Arc::make_mut(&mut self.collections).remove(name);
+        Arc::make_mut(&mut self.dropped).extend(removed.map(|known| known.id));
+        let points_here = |alias: &CollectionRef, target: &CollectionName| {
+            alias.database == name.database && *target == name.name
+        };
+        Arc::make_mut(&mut self.aliases).retain(|alias, target| !points_here(alias, target));
+        Ok(true)
+    }
+
+    fn change_alias(
+        &mut self,
+        database: &DatabaseName,
+        change: &AliasChange,
+    ) -> Result<(), Error> {
+        let within = |name: &CollectionName| CollectionRef {
+            database: database.clone(),
+            name: name.clone(),
+        };
+        let aliases = Arc::make_mut(&mut self.aliases);
+        match change {
+            AliasChange::Create { alias, collection } => {
+                if !self.collections.contains_key(&within(collection)) {
+                    return Err(Error::no_collection(collection.as_str()));
+                }
+                let alias = within(alias);
+                if self.collections.contains_key(&alias) {
+                    return Err(taken(&alias));
+                }
+                aliases.insert(alias, collection.clone());
+            }
+            AliasChange::Delete { alias } => {
+                aliases.remove(&within(alias));
+            }
+            AliasChange::Rename { from, to } => {
+                let target = aliases.remove(&within(from)).ok_or_else(|| no_alias(from))?;
+                let to = within(to);
+                if self.collections.contains_key(&to) {
+                    return Err(taken(&to));
+                }
+                aliases.insert(to, target);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl State for Catalog {
+    type Change = CatalogChange;
+    type Answer = Outcome;
+
+    fn apply(&self, change: &CatalogChange) -> Result<(Self, Outcome), Error> {
+        let mut next = self.clone();
+        let outcome = match change {
+            CatalogChange::Create { collection, id, schema } => {
+                next.create(collection, *id, schema)?;
+                Outcome::Done
+            }
+            CatalogChange::Drop { collection } => Outcome::Existed(next.drop(collection)?),
+            CatalogChange::Aliases { database, changes } => {
+                known_database(database)?;
+                changes.iter().try_for_each(|change| next.change_alias(database, change))?;
+                Outcome::Done
+            }
+        };
+        Ok((next, outcome))
+    }
+
+    fn is_saturated(&self) -> bool {
+        false
+    }
+}
+
+/// There is one database: the model has no command yet that creates others.
+///
+/// # Errors
+/// `NotFound` about any other.
+pub(crate) fn known_database(name: &DatabaseName) -> Result<(), Error> {
+    if name.as_str() == DatabaseName::DEFAULT {
+        return Ok(());
+    }
+    let subject = Subject::Database(name.as_str().into());
+    Err(Error::new(ErrorKind::NotFound, subject, format!("database `{name}` does not exist")))
+}
+
+fn beside(name: &CollectionRef, other: &CollectionName) -> CollectionRef {
+    CollectionRef { database: name.database.clone(), name: other.clone() }
+}
+
+fn taken(name: &CollectionRef) -> Error {
+    let subject = Subject::Collection(name.name.as_str().into());
+    let message = format!("a collection or alias `{}` exists already", name.name);
+    Error::new(ErrorKind::AlreadyExists, subject, message)
+}
+
+fn no_alias(name: &CollectionName) -> Error {
+    let subject = Subject::Alias(name.as_str().into());
+    Error::new(ErrorKind::NotFound, subject, format!("alias `{name}` does not exist"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn name(text: &str) -> CollectionRef {
+        CollectionRef::in_default(text).unwrap()
+    }
+
+    fn create(text: &str, id: u8) -> CatalogChange {
+        let id = Ulid::from_bytes([id; 16]);
+        CatalogChange::Create { collection: name(text), id, schema: Schema::default() }
+    }
+
+    fn aliases(changes: Vec<AliasChange>) -> CatalogChange {
+        CatalogChange::Aliases { database: DatabaseName::default(), changes }
+    }
+
+    fn point(alias: &str, collection: &str) -> AliasChange {
+        AliasChange::Create { alias: name(alias).name, collection: name(collection).name }
+    }
+
+    fn rename(from: &str, to: &str) -> AliasChange {
+        AliasChange::Rename { from: name(from).name, to: name(to).name }
+    }
+
+    fn after(changes: &[CatalogChange]) -> Catalog {
+        let apply = |catalog: Catalog, change| catalog.apply(change).unwrap().0;
+        changes.iter().fold(Catalog::default(), apply)
+    }
+
+    fn refused(catalog: &Catalog, change: &CatalogChange) -> ErrorKind {
+        catalog.apply(change).unwrap_err().kind
+    }
+
+    #[test]
+    fn names_are_unique_among_collections_and_aliases() {
+        let catalog = after(&[create("a", 1), aliases(vec![point("b", "a")])]);
+        assert_eq!(refused(&catalog, &create("a", 2)), ErrorKind::AlreadyExists);
+        assert_eq!(refused(&catalog, &create("b", 2)), ErrorKind::AlreadyExists);
+        let clash = aliases(vec![point("a", "a")]);
+        assert_eq!(refused(&catalog, &clash), ErrorKind::AlreadyExists);
+        let clash = aliases(vec![rename("b", "a")]);
+        assert_eq!(refused(&catalog, &clash), ErrorKind::AlreadyExists);
+    }
+
+    #[test]
+    fn aliases_resolve_where_collections_are_used_but_not_where_they_are_dropped() {
+        let catalog = after(&[create("a", 1), aliases(vec![point("b", "a")])]);
+        assert_eq!(catalog.resolve(&name("b")).unwrap().name, name("a"));
+        let (same, outcome) = catalog.apply(&CatalogChange::Drop { collection: name("b") }).unwrap();
+        assert_eq!(outcome, Outcome::Existed(false));
+        let alias_of_alias = aliases(vec![point("c", "b")]);
+        assert_eq!(refused(&same, &alias_of_alias), ErrorKind::NotFound);
+        let (gone, outcome) = same.apply(&CatalogChange::Drop { collection: name("a") }).unwrap();
+        assert_eq!(outcome, Outcome::Existed(true));
+        assert_eq!(gone.resolve(&name("b")).unwrap_err().kind, ErrorKind::NotFound);
+        assert_eq!(gone.aliases().count(), 0);
+    }
+
+    #[test]
+    fn alias_changes_are_applied_in_order_and_all_or_none() {
+        let catalog = after(&[create("a", 1), create("b", 2)]);
+        let delete = AliasChange::Delete { alias: name("x").name };
+        let swap = aliases(vec![point("x", "a"), delete.clone(), delete, point("x", "b")]);
+        let (catalog, _) = catalog.apply(&swap).unwrap();
+        assert_eq!(catalog.resolve(&name("x")).unwrap().name, name("b"));
+        let half = aliases(vec![point("x", "a"), rename("missing", "z")]);
+        let error = catalog.apply(&half).unwrap_err();
+        assert_eq!(error.subject, Subject::Alias("missing".into()));
+        assert_eq!(catalog.resolve(&name("x")).unwrap().name, name("b"));
+        let (renamed, _) = catalog.apply(&aliases(vec![rename("x", "y")])).unwrap();
+        assert!(renamed.resolve(&name("x")).is_err());
+        assert_eq!(renamed.resolve(&name("y")).unwrap().name, name("b"));
+    }
+
+    #[test]
+    fn a_checkpoint_waits_until_what_was_dropped_is_gone() {
+        let drop_a = CatalogChange::Drop { collection: name("a") };
+        let alias = aliases(vec![point("x", "b")]);
+        let catalog = after(&[create("a", 1), create("b", 2), alias, drop_a]);
+        assert!(catalog.encode().is_none());
+        let purged = catalog.purged(Ulid::from_bytes([1; 16]));
+        let payload = purged.encode().unwrap();
+        let again = Catalog::decode(&payload[0]).unwrap();
+        assert_eq!(again.resolve(&name("x")).unwrap().id, Ulid::from_bytes([2; 16]));
+        assert_eq!(again.collections().count(), 1);
+    }
+
+    #[test]
+    fn another_database_does_not_exist() {
+        let elsewhere = CollectionRef { database: DatabaseName::new("x").unwrap(), ..name("a") };
+        let change = CatalogChange::Drop { collection: elsewhere };
+        let error = Catalog::default().apply(&change).unwrap_err();
+        assert_eq!(error.subject, Subject::Database("x".into()));
+    }
+}

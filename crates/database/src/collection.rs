@@ -1,0 +1,114 @@
+//! One collection: its journal, its part files, its background work.
+//!
+//! | module | what is in it |
+//! |---|---|
+//! | [`content`] | the state that the journal publishes: the engine's collection and its part files |
+//! | [`handle`] | a collection that is opened when it is first used |
+//! | [`manifest`] | checkpoints: the engine's manifest as bytes and back |
+//! | [`parts`] | part files in the store |
+//! | [`recover`] | from checkpoint and log to a state |
+//! | [`upkeep`] | the background loop: what is to be done next |
+//! | [`job`] | one job of the engine, from its inputs to the installed result |
+//! | [`garbage`] | which objects nobody needs any more |
+
+pub(crate) mod content;
+pub(crate) mod garbage;
+pub(crate) mod handle;
+mod job;
+mod manifest;
+pub(crate) mod parts;
+mod recover;
+mod upkeep;
+
+use std::sync::Arc;
+
+use model::{CollectionInfo, CollectionName, Error, Outcome, Status, WriteOp};
+use storage::{BlobKey, codec};
+
+use crate::journal::{Cause, Journal};
+use crate::shared::Shared;
+use crate::stats::CollectionStats;
+use content::Content;
+use upkeep::Upkeep;
+
+/// An open collection.
+pub(crate) struct Live {
+    name: CollectionName,
+    shared: Arc<Shared>,
+    prefix: BlobKey,
+    journal: Arc<Journal<Content>>,
+    upkeep: Upkeep,
+}
+
+impl Live {
+    /// The newest content. Whoever holds it sees one state, whatever is written meanwhile.
+    pub(crate) fn content(&self) -> Arc<crate::journal::View<Content>> {
+        self.journal.view()
+    }
+
+    /// Applies `operations` in order, all or none; durable and visible after `Ok`.
+    ///
+    /// # Errors
+    /// Those of the engine; nothing has changed. Those of [`Journal::commit`].
+    pub(crate) async fn write(&self, operations: Vec<WriteOp>) -> Result<Outcome, Error> {
+        if operations.is_empty() {
+            let operation = self.content().state.collection.operation();
+            return Ok(Outcome::Written { operation });
+        }
+        // Encoded here and not by the committer: callers do it side by side.
+        let items = operations.iter().map(codec::to_bytes).collect::<Result<Vec<_>, _>>()?;
+        let operation = self.journal.commit(operations, items).await?;
+        Ok(Outcome::Written { operation })
+    }
+
+    /// Health, as background work and the journal know it; `engine` is what the engine says.
+    pub(crate) fn status(&self, engine: Status) -> Status {
+        match self.journal.read_only() {
+            Some(reason) => Status::ReadOnly(reason.message.clone()),
+            None if self.upkeep.is_busy() => Status::Optimizing,
+            None => engine,
+        }
+    }
+
+    /// Schema and state, for a person.
+    pub(crate) fn describe(&self) -> CollectionInfo {
+        let info = self.content().state.collection.info(&self.name);
+        CollectionInfo { status: self.status(info.status.clone()), ..info }
+    }
+
+    /// Finishes what was asked for, stops background work, refuses the rest with `reason`.
+    pub(crate) async fn close(&self, reason: Error) {
+        self.upkeep.stop();
+        self.journal.close(reason).await;
+        self.upkeep.stopped().await;
+    }
+
+    /// What is to be told in metrics.
+    pub(crate) fn stats(&self) -> CollectionStats {
+        let view = self.content();
+        let info = view.state.collection.info(&self.name);
+        let growing = view.state.collection.growing();
+        let status = self.status(info.status);
+        CollectionStats {
+            name: self.name.clone(),
+            status,
+            points: info.points,
+            segments: info.segments,
+            indexed_vectors: info.indexed_vectors,
+            growing_rows: growing.rows as u64,
+            growing_bytes: growing.bytes as u64,
+            log_tail: self.upkeep.log_tail(&view.position),
+            part_bytes: view.state.parts.values().map(|part| part.bytes).sum(),
+            waiting: self.journal.waiting() as u64,
+            commits: self.journal.counters().stats(),
+            upkeep: self.upkeep.stats(self.shared.host.monotonic_us()),
+        }
+    }
+
+    fn published(self: &Arc<Self>, cause: Cause) {
+        if cause == Cause::Operations {
+            self.upkeep.written(self.shared.host.monotonic_us());
+        }
+        upkeep::kick(self);
+    }
+}

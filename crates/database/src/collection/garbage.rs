@@ -1,0 +1,153 @@
+//! Which objects nobody needs any more.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::{Arc, Weak};
+
+use storage::Ulid;
+use storage::log::Position;
+
+use super::parts::PartSet;
+
+/// The newest checkpoints and the part files that they name, oldest first.
+#[derive(Default)]
+pub(crate) struct Kept(VecDeque<(Position, BTreeSet<Ulid>)>);
+
+impl Kept {
+    /// A checkpoint was written, or found at the start.
+    pub(crate) fn add(&mut self, position: Position, parts: BTreeSet<Ulid>) {
+        self.0.push_back((position, parts));
+    }
+
+    /// Forgets all but the newest `count`.
+    pub(crate) fn truncate(&mut self, count: usize) {
+        while self.0.len() > count.max(1) {
+            self.0.pop_front();
+        }
+    }
+
+    /// Number of the last entry that the newest checkpoint covers.
+    pub(crate) fn newest(&self) -> u64 {
+        self.0.back().map_or(0, |(position, _)| position.n)
+    }
+
+    /// Whether the newest checkpoint names exactly `parts`.
+    pub(crate) fn names(&self, parts: &PartSet) -> bool {
+        match self.0.back() {
+            Some((_, named)) => named.iter().eq(parts.keys()),
+            None => parts.is_empty(),
+        }
+    }
+
+    /// How many are known.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn name(&self, id: Ulid) -> bool {
+        self.0.iter().any(|(_, named)| named.contains(&id))
+    }
+
+    fn newest_names(&self, id: Ulid) -> bool {
+        self.0.back().is_some_and(|(_, named)| named.contains(&id))
+    }
+}
+
+/// Part files that this process knows, and who may still need them.
+pub(crate) struct Inventory {
+    known: BTreeSet<Ulid>,
+    /// The sets of views that were replaced; alive while a reader holds one.
+    replaced: Vec<Weak<PartSet>>,
+}
+
+impl Inventory {
+    pub(crate) fn new(parts: &PartSet) -> Self {
+        Self { known: parts.keys().copied().collect(), replaced: Vec::new() }
+    }
+
+    /// A view with new part files took the place of one with `old`.
+    pub(crate) fn replace(&mut self, old: &Arc<PartSet>, added: impl Iterator<Item = Ulid>) {
+        self.known.extend(added);
+        self.replaced.push(Arc::downgrade(old));
+        self.replaced.retain(|set| set.strong_count() > 0);
+    }
+
+    /// Files that neither `current`, nor a checkpoint, nor a reader needs.
+    pub(crate) fn garbage(&self, current: &PartSet, kept: &Kept) -> Vec<Ulid> {
+        let pinned: Vec<Arc<PartSet>> = self.replaced.iter().filter_map(Weak::upgrade).collect();
+        let needed = |id: &Ulid| {
+            current.contains_key(id)
+                || kept.name(*id)
+                || pinned.iter().any(|set| set.contains_key(id))
+        };
+        self.known.iter().copied().filter(|id| !needed(id)).collect()
+    }
+
+    /// Whether files that `current` has replaced are held back by older checkpoints alone: one
+    /// more checkpoint sets them free.
+    pub(crate) fn is_held_back(&self, current: &PartSet, kept: &Kept) -> bool {
+        self.known.iter().any(|id| {
+            !current.contains_key(id) && kept.name(*id) && !kept.newest_names(*id)
+        })
+    }
+
+    /// The file is gone.
+    pub(crate) fn forget(&mut self, id: Ulid) {
+        self.known.remove(&id);
+    }
+
+    /// Whether this process may still need the file.
+    pub(crate) fn knows(&self, id: Ulid) -> bool {
+        self.known.contains(&id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(n: u8) -> Ulid {
+        Ulid::from_bytes([n; 16])
+    }
+
+    fn at(n: u64) -> Position {
+        Position { n, ..Position::ORIGIN }
+    }
+
+    /// Sets of files without the files: ids are all that is looked at.
+    fn ids(ids: &[u8]) -> BTreeSet<Ulid> {
+        ids.iter().copied().map(id).collect()
+    }
+
+    #[test]
+    fn only_the_newest_checkpoints_count() {
+        let mut kept = Kept::default();
+        assert!(kept.names(&PartSet::new()), "no checkpoint: nothing differs from nothing");
+        kept.add(at(3), ids(&[1]));
+        kept.add(at(5), ids(&[2]));
+        kept.add(at(9), ids(&[2]));
+        assert!(kept.name(id(1)));
+        kept.truncate(2);
+        assert_eq!((kept.newest(), kept.len()), (9, 2));
+        assert!(!kept.name(id(1)));
+        assert!(!kept.names(&PartSet::new()));
+    }
+
+    #[test]
+    fn a_file_is_garbage_when_no_checkpoint_and_no_reader_needs_it() {
+        let reader: Arc<PartSet> = Arc::default();
+        let mut inventory = Inventory::new(&reader);
+        inventory.replace(&reader, [id(1), id(2)].into_iter());
+        let mut kept = Kept::default();
+        kept.add(at(1), ids(&[1]));
+        kept.add(at(2), ids(&[2]));
+        let current = PartSet::new();
+        assert!(inventory.garbage(&current, &kept).is_empty());
+        assert!(inventory.is_held_back(&current, &kept), "file 1 waits for the older checkpoint");
+        kept.add(at(3), ids(&[]));
+        kept.truncate(2);
+        assert_eq!(inventory.garbage(&current, &kept), [id(1)]);
+        inventory.forget(id(1));
+        assert!(!inventory.knows(id(1)));
+        assert!(inventory.garbage(&current, &kept).is_empty());
+    }
+}

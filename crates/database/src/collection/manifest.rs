@@ -1,0 +1,104 @@
+//! Checkpoints: the engine's manifest as bytes and back.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use engine::{Blocks, Collection, Manifest, PartKind, PartRef, SegmentId, SegmentManifest};
+use model::Error;
+use storage::Ulid;
+use storage::codec::{self, CollectionState, PartEntry, PartRole, SegmentEntry};
+
+use super::content::Content;
+use super::parts::{PartFile, PartSet};
+
+/// Blocks of the rows that are opened unread: large, touched for few rows, and trusted for no
+/// position. Damage in them gives a wrong answer and is found when the segment is rewritten.
+const UNREAD: [&str; 2] = ["vector", "payload"];
+
+/// The payload of a checkpoint of `content`; `None` while there are growing rows.
+pub(super) fn encode(content: &Content) -> Option<Vec<Bytes>> {
+    let manifest = content.collection.manifest()?;
+    let segments = manifest.segments.iter().map(|segment| encode_segment(segment, content));
+    let state = CollectionState {
+        schema: manifest.schema.as_ref().clone(),
+        operation: manifest.operation,
+        segments: segments.collect::<Option<Vec<_>>>()?,
+    };
+    // A schema that was applied was encoded before, into the log.
+    codec::to_bytes(&state).ok().map(|bytes| vec![bytes])
+}
+
+fn encode_segment(segment: &SegmentManifest, content: &Content) -> Option<SegmentEntry> {
+    let parts = segment.parts.iter().map(|part| {
+        let id = Ulid::parse(&part.key)?;
+        let bytes = content.parts.get(&id)?.bytes;
+        Some(PartEntry { role: role(&part.kind), id, bytes })
+    });
+    Some(SegmentEntry {
+        id: Ulid::from_bytes(segment.id.0.to_be_bytes()),
+        rows: segment.rows,
+        tombstones: segment.tombstones.clone(),
+        parts: parts.collect::<Option<Vec<_>>>()?,
+    })
+}
+
+/// The collection that a checkpoint holds; `parts` are the files that it names.
+///
+/// # Errors
+/// `Corrupt` when a part contradicts the others.
+pub(super) fn restore(state: CollectionState, parts: &PartSet) -> Result<Collection, Error> {
+    let segments = state.segments.into_iter().map(|segment| SegmentManifest {
+        id: SegmentId(u128::from_be_bytes(segment.id.to_bytes())),
+        rows: segment.rows,
+        tombstones: segment.tombstones,
+        parts: segment.parts.into_iter().map(part_ref).collect(),
+    });
+    let manifest = Manifest {
+        schema: Arc::new(state.schema),
+        operation: state.operation,
+        segments: segments.collect(),
+    };
+    Collection::restore(manifest, &mut |part| {
+        let file = Ulid::parse(&part.key).and_then(|id| parts.get(&id));
+        blocks(&part.kind, file.ok_or_else(|| Error::corrupt("a part file was not opened"))?)
+    })
+}
+
+fn part_ref(part: PartEntry) -> PartRef {
+    PartRef { kind: kind(part.role), key: part.id.to_string() }
+}
+
+/// The blocks of a part, checked unless [`UNREAD`].
+///
+/// # Errors
+/// `Corrupt`.
+pub(super) fn blocks(kind: &PartKind, file: &PartFile) -> Result<Blocks, Error> {
+    let container = &file.container;
+    let open = |name: &str| match kind {
+        PartKind::Rows if UNREAD.iter().any(|prefix| name.starts_with(prefix)) => {
+            container.block_unverified(name)
+        }
+        PartKind::Rows | PartKind::Hnsw(_) | PartKind::Column(_) => container.block(name),
+    };
+    let blocks = container.directory().blocks().iter();
+    let blocks = blocks.map(|block| Ok((block.name.clone(), open(&block.name)?)));
+    blocks.collect::<Result<Vec<_>, Error>>().map(Blocks::new)
+}
+
+/// What a part holds, as storage says it.
+pub(super) fn role(kind: &PartKind) -> PartRole {
+    match kind {
+        PartKind::Rows => PartRole::Rows,
+        PartKind::Hnsw(field) => PartRole::Hnsw(field.clone()),
+        PartKind::Column(path) => PartRole::Column(path.clone()),
+    }
+}
+
+/// What a part holds, as the engine says it.
+fn kind(role: PartRole) -> PartKind {
+    match role {
+        PartRole::Rows => PartKind::Rows,
+        PartRole::Hnsw(field) => PartKind::Hnsw(field),
+        PartRole::Column(path) => PartKind::Column(path),
+    }
+}

@@ -1,0 +1,152 @@
+//! From checkpoint and log to a state.
+
+use std::sync::Arc;
+
+use engine::Collection;
+use futures::future::try_join_all;
+use model::{Error, WriteOp};
+use storage::codec::{self, CollectionState};
+use storage::log::{Entry, EntryKind, Log, LogError, Position, Recovery, Replay};
+
+use super::content::Content;
+use super::garbage::Kept;
+use super::parts::{self, PartSet};
+use super::upkeep::{self, Upkeep};
+use super::{Live, manifest};
+use crate::catalog::Registered;
+use crate::journal::{Journal, State, View};
+use crate::shared::{Shared, collection_prefix};
+
+/// Opens a collection: newest valid checkpoint, then the log after it.
+///
+/// A damaged log entry leaves the collection readable at the state before it, and read-only.
+///
+/// # Errors
+/// Those of the store. `Corrupt` when no checkpoint reaches the log, or a part file that the
+/// checkpoint names is missing or damaged.
+pub(crate) async fn open(
+    shared: &Arc<Shared>,
+    registered: &Registered,
+) -> Result<Arc<Live>, Error> {
+    let started_us = shared.host.monotonic_us();
+    let prefix = collection_prefix(registered.id);
+    let recovery = Log::recover(Arc::clone(&shared.store), prefix.clone()).await?;
+    for key in &recovery.passed_over {
+        tracing::warn!(collection = %registered.name.name, %key, "a checkpoint is damaged");
+    }
+    let Recovery { checkpoint, mut replay, .. } = recovery;
+    let mut kept = Kept::default();
+    let content = match &checkpoint {
+        None => empty(shared, registered)?,
+        Some(checkpoint) => {
+            let content = restore(shared, registered, &checkpoint.payload).await?;
+            kept.add(checkpoint.position, content.parts.keys().copied().collect());
+            content
+        }
+    };
+    let (content, damage) = replay_onto(content, &mut replay).await?;
+    let position = *replay.position();
+    let view = View { state: content, position };
+    let replayed = position.n - checkpoint.map_or(0, |checkpoint| checkpoint.position.n);
+    let ms = shared.host.monotonic_us().saturating_sub(started_us) / 1000;
+    tracing::info!(collection = %registered.name.name, replayed, ms, "opened");
+    let live = assemble(shared, registered, view, kept, replay, damage);
+    upkeep::kick(&live);
+    Ok(live)
+}
+
+fn assemble(
+    shared: &Arc<Shared>,
+    registered: &Registered,
+    view: View<Content>,
+    kept: Kept,
+    replay: Replay,
+    damage: Option<Error>,
+) -> Arc<Live> {
+    let host = Arc::clone(&shared.host);
+    let upkeep = Upkeep::new(kept, &view.state.parts);
+    Arc::new_cyclic(|live: &std::sync::Weak<Live>| {
+        let live = live.clone();
+        let journal = match damage {
+            Some(reason) => Journal::open_read_only(host, view, reason),
+            None => Journal::open(
+                host,
+                view,
+                replay.into_log(),
+                Box::new(move |cause| {
+                    if let Some(live) = live.upgrade() {
+                        live.published(cause);
+                    }
+                }),
+            ),
+        };
+        Live {
+            name: registered.name.name.clone(),
+            shared: Arc::clone(shared),
+            prefix: collection_prefix(registered.id),
+            journal,
+            upkeep,
+        }
+    })
+}
+
+fn empty(shared: &Shared, registered: &Registered) -> Result<Content, Error> {
+    let collection = Collection::create(Schema::clone(&registered.schema))?;
+    Ok(Content {
+        collection,
+        parts: Arc::default(),
+        seal_bytes: shared.options.policy.seal_bytes(),
+    })
+}
+
+/// The state that a checkpoint holds, its part files opened side by side.
+async fn restore(
+    shared: &Shared,
+    registered: &Registered,
+    payload: &[u8],
+) -> Result<Content, Error> {
+    let state: CollectionState = codec::from_bytes(payload)?;
+    let prefix = collection_prefix(registered.id);
+    let files = state.segments.iter().flat_map(|segment| &segment.parts).map(|part| {
+        let access = parts::access(&part.role, &state.schema);
+        parts::read(&*shared.store, &prefix, part.id, access)
+    });
+    let files = try_join_all(files).await?;
+    let parts: PartSet = files.into_iter().map(|file| (file.id, file)).collect();
+    let collection = manifest::restore(state, &parts)?;
+    Ok(Content { collection, parts: Arc::new(parts), seal_bytes: shared.options.seal_bytes() })
+}
+
+/// Applies the rest of the log. Gives the last good state and, if the log is damaged, how.
+async fn replay_onto(
+    mut content: Content,
+    replay: &mut Replay,
+) -> Result<(Content, Option<Error>), Error> {
+    loop {
+        let entry = match replay.next().await {
+            Ok(None) => return Ok((content, None)),
+            Ok(Some(entry)) => entry,
+            Err(damage @ LogError::Damaged(_)) => return Ok((content, Some(damage.into()))),
+            Err(error) => return Err(error.into()),
+        };
+        match apply(&content, &entry) {
+            Ok(next) => content = next,
+            // The bytes are what was written, and still it cannot be done again: a defect, or a
+            // newer Skerry. Stopping here loses nothing that was not lost already.
+            Err(error) => {
+                let message = format!("log entry {} cannot be applied: {error}", entry.n);
+                return Ok((content, Some(Error::corrupt(message))));
+            }
+        }
+    }
+}
+
+fn apply(content: &Content, entry: &Entry) -> Result<Content, Error> {
+    match entry.kind {
+        EntryKind::Segments | EntryKind::Checkpoint => return Ok(content.clone()),
+        EntryKind::Operations => {}
+    }
+    let decode = |item| codec::from_bytes::<WriteOp>(item).map_err(Error::from);
+    let operations = entry.items.iter().map(|item| decode(item)).collect::<Result<Vec<_>, _>>()?;
+    content.apply(&operations).map(|(next, _)| next)
+}

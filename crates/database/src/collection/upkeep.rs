@@ -1,0 +1,311 @@
+//! The background loop of a collection: what is to be done next.
+//!
+//! The loop runs while there is work and ends when there is none, so that idle collections cost
+//! nothing. It has two lanes. Sealing has its own, because writers may wait for it and it is quick;
+//! merging and building indexes share the other and may take minutes. Checkpoints and garbage come
+//! when both have nothing to do with the rows that a checkpoint would name.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use engine::Job;
+use futures::future::{Either, select};
+use model::Error;
+use storage::log::Position;
+
+use super::garbage::{Inventory, Kept};
+use super::job::{self, Running};
+use super::parts::PartSet;
+use super::{Live, manifest};
+use crate::journal::View;
+use crate::signal::Signal;
+use crate::stats::UpkeepStats;
+
+use super::content::Content;
+
+/// First pause after a failed job; each further failure doubles it.
+const RETRY_MS: u64 = 1_000;
+const RETRY_MS_MAX: u64 = 300_000;
+
+/// Background work of one collection.
+pub(crate) struct Upkeep {
+    state: Mutex<UpkeepState>,
+    /// Wakes the loop.
+    signal: Signal,
+    /// Told when the loop has ended after [`Upkeep::stop`].
+    ended: Signal,
+}
+
+pub(super) struct UpkeepState {
+    running: bool,
+    stopping: bool,
+    last_write_us: Option<u64>,
+    lanes: [Lane; 2],
+    checkpoint: Retry,
+    pub(super) kept: Kept,
+    pub(super) inventory: Inventory,
+    /// Checkpoints were written since garbage was last collected.
+    collect: bool,
+    /// Files that nobody knows were looked for.
+    pub(super) swept: bool,
+    pub(super) stats: UpkeepStats,
+    pub(super) jobs: Vec<Arc<Running>>,
+}
+
+#[derive(Default)]
+struct Lane {
+    busy: bool,
+    retry: Retry,
+}
+
+/// When to try again after failures.
+#[derive(Default)]
+struct Retry {
+    failures: u32,
+    not_before_us: u64,
+}
+
+impl Retry {
+    fn note(&mut self, outcome: &Result<(), Error>, now_us: u64) {
+        if outcome.is_ok() {
+            *self = Self::default();
+            return;
+        }
+        let pause_ms = RETRY_MS.checked_shl(self.failures).unwrap_or(RETRY_MS_MAX);
+        self.failures = (self.failures + 1).min(20);
+        self.not_before_us = now_us + 1000 * pause_ms.min(RETRY_MS_MAX);
+    }
+}
+
+/// Which jobs run beside each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LaneName {
+    Seal = 0,
+    Optimize = 1,
+}
+
+enum Step {
+    Job(LaneName, Arc<View<Content>>, Job),
+    Checkpoint,
+    Collect,
+    /// Until a signal, or so many milliseconds.
+    Wait(Option<u64>),
+    End,
+}
+
+impl Upkeep {
+    pub(super) fn new(kept: Kept, parts: &PartSet) -> Self {
+        let state = UpkeepState {
+            running: false,
+            stopping: false,
+            last_write_us: None,
+            lanes: Default::default(),
+            checkpoint: Retry::default(),
+            kept,
+            inventory: Inventory::new(parts),
+            collect: false,
+            swept: false,
+            stats: UpkeepStats::default(),
+            jobs: Vec::new(),
+        };
+        Self { state: Mutex::new(state), signal: Signal::default(), ended: Signal::default() }
+    }
+
+    /// A commit was published.
+    pub(super) fn written(&self, now_us: u64) {
+        self.lock().last_write_us = Some(now_us);
+    }
+
+    /// Whether a job runs.
+    pub(super) fn is_busy(&self) -> bool {
+        self.lock().lanes.iter().any(|lane| lane.busy)
+    }
+
+    /// Log entries after the newest checkpoint.
+    pub(super) fn log_tail(&self, position: &Position) -> u64 {
+        position.n.saturating_sub(self.lock().kept.newest())
+    }
+
+    /// No new job begins.
+    pub(super) fn stop(&self) {
+        self.lock().stopping = true;
+        self.signal.notify();
+    }
+
+    /// Ends when the loop has ended, after [`Self::stop`].
+    pub(super) async fn stopped(&self) {
+        while self.lock().running {
+            self.ended.wait().await;
+        }
+    }
+
+    pub(super) fn stats(&self, now_us: u64) -> UpkeepStats {
+        let state = self.lock();
+        let running = state.jobs.iter().map(|job| job.stats(now_us)).collect();
+        UpkeepStats { running, ..state.stats.clone() }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, UpkeepState> {
+        // Nothing under this lock can panic half-way.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A job of `lane` has ended.
+    pub(super) fn job_ended(&self, lane: LaneName, outcome: &Result<(), Error>, now_us: u64) {
+        let mut state = self.lock();
+        let lane = &mut state.lanes[lane as usize];
+        lane.busy = false;
+        lane.retry.note(outcome, now_us);
+        state.stats.failed += u64::from(outcome.is_err());
+        drop(state);
+        self.signal.notify();
+    }
+
+    /// A checkpoint was written.
+    pub(super) fn checkpointed(&self, position: Position, parts: &PartSet, keep: usize) {
+        let mut state = self.lock();
+        state.kept.add(position, parts.keys().copied().collect());
+        state.kept.truncate(keep);
+        state.stats.checkpoints += 1;
+        state.collect = true;
+    }
+}
+
+/// Sees to it that the loop runs if there may be work.
+pub(super) fn kick(live: &Arc<Live>) {
+    let mut state = live.upkeep.lock();
+    if state.stopping {
+        return;
+    }
+    if state.running {
+        // The loop looks again on its own when the collection is idle; only writers who may soon
+        // have to wait are worth waking it for at every commit.
+        let content = &live.journal.view().state;
+        let full = content.collection.growing().bytes as u64 > content.seal_bytes;
+        let wake = full && !state.lanes[LaneName::Seal as usize].busy;
+        drop(state);
+        if wake {
+            live.upkeep.signal.notify();
+        }
+        return;
+    }
+    state.running = true;
+    drop(state);
+    live.shared.host.spawn(Box::pin(run(Arc::clone(live))));
+}
+
+async fn run(live: Arc<Live>) {
+    loop {
+        match next_step(&live) {
+            Step::Job(lane, view, job) => job::start(&live, lane, view, job),
+            Step::Checkpoint => {
+                let outcome = checkpoint(&live).await;
+                if let Err(error) = &outcome {
+                    tracing::warn!(collection = %live.name, %error, "no checkpoint was written");
+                }
+                let now_us = live.shared.host.monotonic_us();
+                live.upkeep.lock().checkpoint.note(&outcome, now_us);
+            }
+            Step::Collect => super::garbage::collect(&live).await,
+            Step::Wait(ms) => wait(&live, ms).await,
+            Step::End => {
+                live.upkeep.ended.notify();
+                return;
+            }
+        }
+    }
+}
+
+async fn wait(live: &Live, ms: Option<u64>) {
+    let signal = std::pin::pin!(live.upkeep.signal.wait());
+    match ms {
+        None => signal.await,
+        Some(ms) => match select(signal, live.shared.host.sleep(ms)).await {
+            Either::Left(_) | Either::Right(_) => {}
+        },
+    }
+}
+
+/// Decides, and marks what it decided as begun.
+fn next_step(live: &Live) -> Step {
+    let now_us = live.shared.host.monotonic_us();
+    let mut guard = live.upkeep.lock();
+    let state = &mut *guard;
+    let busy = state.lanes.iter().any(|lane| lane.busy);
+    if state.stopping || live.journal.read_only().is_some() {
+        if busy {
+            return Step::Wait(None);
+        }
+        state.running = false;
+        return Step::End;
+    }
+    let view = live.journal.view();
+    let idle_at_us = state.last_write_us.map_or(0, |at| at + 1000 * live.shared.options.idle_ms);
+    let idle = now_us >= idle_at_us;
+    let mut wake_us = u64::MAX;
+    for lane in [LaneName::Seal, LaneName::Optimize] {
+        let Lane { busy, retry } = &mut state.lanes[lane as usize];
+        if *busy {
+            continue;
+        }
+        let job = job::next(live, &view, lane, idle, state.kept.names(&view.state.parts));
+        match job {
+            Some(job) if now_us >= retry.not_before_us => {
+                *busy = true;
+                drop(guard);
+                return Step::Job(lane, view, job);
+            }
+            Some(_) => wake_us = wake_us.min(retry.not_before_us),
+            None if !idle => wake_us = wake_us.min(idle_at_us),
+            None => {}
+        }
+    }
+    let seal_busy = state.lanes[LaneName::Seal as usize].busy;
+    if !seal_busy && wants_checkpoint(live, state, &view, idle) {
+        if now_us >= state.checkpoint.not_before_us {
+            return Step::Checkpoint;
+        }
+        wake_us = wake_us.min(state.checkpoint.not_before_us);
+    }
+    if std::mem::take(&mut state.collect) {
+        return Step::Collect;
+    }
+    if wake_us < u64::MAX {
+        return Step::Wait(Some(wake_us.saturating_sub(now_us) / 1000 + 1));
+    }
+    if busy {
+        return Step::Wait(None);
+    }
+    state.running = false;
+    Step::End
+}
+
+/// Whether a checkpoint of the newest state can be written and is worth it.
+fn wants_checkpoint(live: &Live, state: &UpkeepState, view: &View<Content>, idle: bool) -> bool {
+    if view.state.collection.growing().rows > 0 {
+        return false;
+    }
+    let tail = view.position.n.saturating_sub(state.kept.newest());
+    !state.kept.names(&view.state.parts)
+        || tail > live.shared.options.log_tail_max
+        || (idle && state.inventory.is_held_back(&view.state.parts, &state.kept))
+}
+
+/// Writes a checkpoint of the newest state, if it has no growing rows when its turn comes.
+async fn checkpoint(live: &Live) -> Result<(), Error> {
+    let seen = Arc::new(Mutex::new(None));
+    let payload = {
+        let seen = Arc::clone(&seen);
+        move |content: &Content| {
+            let payload = manifest::encode(content)?;
+            *seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(content.parts.clone());
+            Some(payload)
+        }
+    };
+    let position = live.journal.checkpoint_here(payload).await?;
+    let parts = seen.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let (Some(position), Some(parts)) = (position, parts) {
+        live.upkeep.checkpointed(position, &parts, live.shared.options.checkpoints_kept);
+        tracing::debug!(collection = %live.name, entry = position.n, "checkpoint written");
+    }
+    Ok(())
+}

@@ -1,0 +1,242 @@
+//! A database: a catalog, the collections in it, and the door to both.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures::future::join_all;
+use model::{
+    AliasChange, BoxFuture, CollectionName, CollectionRef, Command, DatabaseName, Error, ErrorKind,
+    Executor, Outcome, Query, Reply, Schema, Subject, Visibility, WriteOp,
+};
+use storage::codec::{self, CatalogChange};
+use storage::log::{EntryKind, Log, LogError, Recovery, Replay};
+use storage::{BlobStore, Ulid};
+
+use crate::catalog::{Catalog, Registered, known_database};
+use crate::collection::handle::Handle;
+use crate::collection::Live;
+use crate::host::Host;
+use crate::housekeeping::Housekeeping;
+use crate::journal::{Journal, State, View};
+use crate::options::Options;
+use crate::query;
+use crate::shared::{Shared, catalog_prefix};
+use crate::stats::DatabaseStats;
+
+/// An open database.
+pub struct Database {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) catalog: Arc<Journal<Catalog>>,
+    pub(crate) housekeeping: Housekeeping,
+    /// Collections that have been used, by identity.
+    handles: Mutex<BTreeMap<Ulid, Arc<Handle>>>,
+}
+
+impl Database {
+    /// Opens the database in `store`, or begins one when the store is empty. Nothing is written;
+    /// collections are opened when they are first used.
+    ///
+    /// A damaged catalog leaves everything before the damage readable, and takes no changes of
+    /// collections and aliases.
+    ///
+    /// # Errors
+    /// Those of the store; `Corrupt` when no checkpoint of the catalog reaches its log.
+    pub async fn open(
+        store: Arc<dyn BlobStore>,
+        host: Arc<dyn Host>,
+        options: Options,
+    ) -> Result<Arc<Self>, Error> {
+        let shared = Arc::new(Shared::new(store, host, options));
+        let recovery = Log::recover(Arc::clone(&shared.store), catalog_prefix()).await?;
+        let Recovery { checkpoint, mut replay, .. } = recovery;
+        let state = match &checkpoint {
+            Some(checkpoint) => Catalog::decode(&checkpoint.payload)?,
+            None => Catalog::default(),
+        };
+        let (state, damage) = replay_onto(state, &mut replay).await?;
+        let view = View { state, position: *replay.position() };
+        let checkpointed = checkpoint.map_or(0, |checkpoint| checkpoint.position.n);
+        let database = Arc::new_cyclic(|database: &std::sync::Weak<Self>| {
+            let database = database.clone();
+            let host = Arc::clone(&shared.host);
+            let catalog = match damage {
+                Some(reason) => Journal::open_read_only(host, view, reason),
+                None => Journal::open(
+                    host,
+                    view,
+                    replay.into_log(),
+                    Box::new(move |_| {
+                        if let Some(database) = database.upgrade() {
+                            Housekeeping::kick(&database);
+                        }
+                    }),
+                ),
+            };
+            let housekeeping = Housekeeping::new(checkpointed);
+            Self { shared, catalog, housekeeping, handles: Mutex::default() }
+        });
+        Housekeeping::kick(&database);
+        Ok(database)
+    }
+
+    /// Finishes every write that was asked for, stops background work and makes the store durable.
+    /// Later commands are refused; queries still answer.
+    ///
+    /// # Errors
+    /// Those of the store, when acknowledged writes of a weaker promise could not be made durable.
+    pub async fn close(&self) -> Result<(), Error> {
+        self.shared.begin_closing();
+        let handles: Vec<Arc<Handle>> = self.handles().values().cloned().collect();
+        let closing = || {
+            let message = "the database is being closed";
+            Error::new(ErrorKind::Unavailable, Subject::Storage, message)
+        };
+        join_all(handles.iter().map(|handle| handle.close(closing()))).await;
+        self.catalog.close(closing()).await;
+        self.housekeeping.stop().await;
+        self.shared.store.sync().await.map_err(Error::from)
+    }
+
+    /// What the database is doing, for metrics.
+    pub fn stats(&self) -> DatabaseStats {
+        let open: Vec<Arc<Live>> = {
+            let handles = self.handles();
+            handles.values().filter_map(|handle| handle.live_if_open().cloned()).collect()
+        };
+        let mut open: Vec<_> = open.iter().map(|live| live.stats()).collect();
+        open.sort_by(|a, b| a.name.cmp(&b.name));
+        let collections = self.catalog.view().state.collections().count() as u64;
+        DatabaseStats { collections, open }
+    }
+
+    /// The open collection that `name` means.
+    ///
+    /// # Errors
+    /// `NotFound`; those of opening it.
+    pub(crate) async fn live(&self, name: &CollectionRef) -> Result<Arc<Live>, Error> {
+        let registered = self.catalog.view().state.resolve(name)?.clone();
+        let handle = self.handle(registered);
+        // Dropped since it was resolved? Then nobody may come to remove this handle.
+        let registered = handle.registered();
+        if self.catalog.view().state.get(&registered.name).map(|now| now.id) != Some(registered.id)
+        {
+            self.take_handle(registered.id);
+            return Err(Error::no_collection(name.name.as_str()));
+        }
+        handle.live().await
+    }
+
+    fn handle(&self, registered: Registered) -> Arc<Handle> {
+        let mut handles = self.handles();
+        let new = || Handle::new(registered.clone(), Arc::clone(&self.shared));
+        Arc::clone(handles.entry(registered.id).or_insert_with(new))
+    }
+
+    /// Takes out the handle of a dropped collection.
+    pub(crate) fn take_handle(&self, id: Ulid) -> Option<Arc<Handle>> {
+        self.handles().remove(&id)
+    }
+
+    fn handles(&self) -> MutexGuard<'_, BTreeMap<Ulid, Arc<Handle>>> {
+        // Nothing under this lock can panic half-way.
+        self.handles.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn create(&self, name: CollectionRef, schema: Schema) -> Result<Outcome, Error> {
+        // Refused before it is logged: a log must be applicable.
+        engine::Collection::create(schema.clone())?;
+        let id = self.shared.new_id();
+        self.change(CatalogChange::Create { collection: name, id, schema }).await
+    }
+
+    async fn drop_collection(&self, name: CollectionRef) -> Result<Outcome, Error> {
+        known_database(&name.database)?;
+        if self.catalog.view().state.get(&name).is_none() {
+            return Ok(Outcome::Existed(false));
+        }
+        self.change(CatalogChange::Drop { collection: name }).await
+    }
+
+    async fn change(&self, change: CatalogChange) -> Result<Outcome, Error> {
+        let items = vec![codec::to_bytes(&change)?];
+        self.catalog.commit(change, items).await
+    }
+
+    async fn change_aliases(
+        &self,
+        database: DatabaseName,
+        changes: Vec<AliasChange>,
+    ) -> Result<Outcome, Error> {
+        self.change(CatalogChange::Aliases { database, changes }).await
+    }
+
+    async fn write(
+        &self,
+        name: CollectionRef,
+        operations: Vec<WriteOp>,
+        visibility: Visibility,
+    ) -> Result<Outcome, Error> {
+        match visibility {
+            // A commit is published as soon as it is durable, so one answer serves both.
+            Visibility::Durable | Visibility::Applied => {
+                self.live(&name).await?.write(operations).await
+            }
+        }
+    }
+
+    pub(crate) fn names(&self, database: &DatabaseName) -> Result<Vec<CollectionName>, Error> {
+        known_database(database)?;
+        let catalog = &self.catalog.view().state;
+        let here = |known: &&Registered| known.name.database == *database;
+        Ok(catalog.collections().filter(here).map(|known| known.name.name.clone()).collect())
+    }
+}
+
+impl Executor for Database {
+    fn execute(&self, command: Command) -> BoxFuture<'_, Result<Outcome, Error>> {
+        match command {
+            Command::CreateCollection { collection, schema } => {
+                Box::pin(self.create(collection, schema))
+            }
+            Command::DropCollection { collection } => Box::pin(self.drop_collection(collection)),
+            Command::ChangeAliases { database, changes } => {
+                Box::pin(self.change_aliases(database, changes))
+            }
+            Command::Write { collection, operations, visibility } => {
+                Box::pin(self.write(collection, operations, visibility))
+            }
+        }
+    }
+
+    fn query(&self, query: Query) -> BoxFuture<'_, Result<Reply, Error>> {
+        Box::pin(query::answer(self, query))
+    }
+}
+
+/// Applies the catalog's log. Gives the last good state and, if the log is damaged, how.
+async fn replay_onto(
+    mut catalog: Catalog,
+    replay: &mut Replay,
+) -> Result<(Catalog, Option<Error>), Error> {
+    loop {
+        let entry = match replay.next().await {
+            Ok(None) => return Ok((catalog, None)),
+            Ok(Some(entry)) => entry,
+            Err(damage @ LogError::Damaged(_)) => return Ok((catalog, Some(damage.into()))),
+            Err(error) => return Err(error.into()),
+        };
+        if entry.kind != EntryKind::Operations {
+            continue;
+        }
+        for item in &entry.items {
+            let change = codec::from_bytes::<CatalogChange>(item).map_err(Error::from);
+            match change.and_then(|change| catalog.apply(&change)) {
+                Ok((next, _)) => catalog = next,
+                Err(error) => {
+                    let message = format!("catalog entry {} cannot be applied: {error}", entry.n);
+                    return Ok((catalog, Some(Error::corrupt(message))));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! Settings of a database.
+
+/// Settings of a database; the defaults suit a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Most heavy jobs (merging, building graphs) that run at once. Sealing does not count: it is
+    /// quick, and writers may wait for it.
+    pub heavy_jobs_max: usize,
+    /// A collection without a write for so many milliseconds is idle, and its graphs are built.
+    pub idle_ms: u64,
+    /// Valid checkpoints that garbage collection leaves, with the log after the oldest of them.
+    pub checkpoints_kept: usize,
+    /// Log entries after the last checkpoint that make a new one worth while.
+    pub log_tail_max: u64,
+    /// A part file that no checkpoint names is removed when it is older than so many
+    /// milliseconds: longer than any job takes, since another process may be building it.
+    pub orphan_grace_ms: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            heavy_jobs_max: 2,
+            idle_ms: 500,
+            checkpoints_kept: 2,
+            log_tail_max: 256,
+            orphan_grace_ms: 3_600_000,
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! What is remembered of a collection's settings so that it can be shown again, and the schema
+//! that follows from it.
+//!
+//! The engine reads few of Qdrant's settings. All of them are kept, in the words of the request,
+//! in the schema's attributes under the name of this dialect; what the engine reads is derived
+//! from them whenever they change.
+
+use std::collections::BTreeMap;
+
+use model::schema::VectorField;
+use model::{Object, Residency, Schema, Value};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::settings::{Hnsw, Optimizers, Quantization, Wal};
+use super::vectors::Extras;
+use crate::error::Failure;
+use crate::value::{Shown, ShownObject, WireObject, WireValue};
+
+/// The name of the attribute.
+const ATTRIBUTE: &str = "qdrant";
+
+/// `params` without the vectors.
+#[derive(Serialize, Deserialize, Clone, Debug, Default)]
+pub(super) struct Params {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) shard_number: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) sharding_method: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) replication_factor: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) write_consistency_factor: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) read_fan_out_factor: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) read_fan_out_delay_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) on_disk_payload: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) payload: Option<serde_json::Value>,
+}
+
+/// The settings of a collection in the words of its creator.
+#[derive(Serialize, Deserialize, Clone, Debug, Default)]
+pub(super) struct Kept {
+    #[serde(default)]
+    pub(super) params: Params,
+    /// By the name of the field.
+    #[serde(default)]
+    pub(super) vectors: BTreeMap<String, Extras>,
+    #[serde(default)]
+    pub(super) hnsw: Hnsw,
+    #[serde(default)]
+    pub(super) optimizers: Optimizers,
+    #[serde(default)]
+    pub(super) wal: Wal,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) quantization: Option<Quantization>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) strict_mode: Option<serde_json::Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) metadata: Option<serde_json::Value>,
+}
+
+impl Kept {
+    /// What is kept in `schema`, or what follows from it when another dialect made the collection.
+    pub(super) fn read(schema: &Schema) -> Result<Self, Failure> {
+        let Some(Value::Object(kept)) = schema.attributes.get(ATTRIBUTE) else {
+            return Ok(Self::of_foreign(schema));
+        };
+        let json = serde_json::to_vec(&ShownObject(kept)).map_err(unreadable)?;
+        serde_json::from_slice(&json).map_err(unreadable)
+    }
+
+    fn of_foreign(schema: &Schema) -> Self {
+        let extras = |field: &VectorField| Extras {
+            hnsw_config: field.hnsw.map(Hnsw::of),
+            on_disk: Some(match field.residency {
+                Residency::Mapped => true,
+                Residency::Resident => false,
+            }),
+            ..Extras::default()
+        };
+        let named = |field: &VectorField| (field.name.as_str().to_owned(), extras(field));
+        Self {
+            vectors: schema.vectors.iter().map(named).collect(),
+            hnsw: Hnsw::of(schema.hnsw),
+            optimizers: Optimizers::of(schema.segments),
+            ..Self::default()
+        }
+    }
+
+    /// `attributes` with what is kept here in the place of what was.
+    pub(super) fn write(&self, attributes: &Object) -> Result<Object, Failure> {
+        let json = serde_json::to_vec(self).map_err(unreadable)?;
+        let WireObject(kept) = serde_json::from_slice(&json).map_err(unreadable)?;
+        let mut attributes = attributes.clone();
+        attributes.insert(ATTRIBUTE, Value::Object(kept));
+        Ok(attributes)
+    }
+}
+
+fn unreadable(error: serde_json::Error) -> Failure {
+    model::Error::internal(format!("the kept settings cannot be read: {error}")).into()
+}
+
+/// Puts what is set in `change` over `settings`; absent settings stay as they are.
+pub(super) fn merge<T: Serialize + DeserializeOwned>(
+    settings: &T,
+    change: &T,
+) -> Result<T, Failure> {
+    let mut merged = serde_json::to_value(settings).map_err(unreadable)?;
+    let change = serde_json::to_value(change).map_err(unreadable)?;
+    merge_fields(&mut merged, change, Nulls::Ignored);
+    serde_json::from_value(merged).map_err(unreadable)
+}
+
+/// What a null in a change means.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Nulls {
+    /// Nothing.
+    Ignored,
+    /// The field goes.
+    Remove,
+}
+
+/// Puts the top-level fields of `change` over those of `target`.
+pub(super) fn merge_fields(
+    target: &mut serde_json::Value,
+    change: serde_json::Value,
+    nulls: Nulls,
+) {
+    let serde_json::Value::Object(change) = change else {
+        return;
+    };
+    if !target.is_object() {
+        *target = serde_json::Value::Object(serde_json::Map::new());
+    }
+    let serde_json::Value::Object(target) = target else {
+        return;
+    };
+    for (name, value) in change {
+        match (value.is_null(), nulls) {
+            (true, Nulls::Ignored) => {}
+            (true, Nulls::Remove) => {
+                target.remove(&name);
+            }
+            (false, _) => {
+                target.insert(name, value);
+            }
+        }
+    }
+}
+
+/// A payload index's parameters as the engine keeps them.
+pub(crate) fn object_of(json: &serde_json::Value) -> Result<Object, Failure> {
+    let json = serde_json::to_vec(json).map_err(unreadable)?;
+    let WireValue(value) = serde_json::from_slice(&json).map_err(unreadable)?;
+    match value {
+        Value::Object(object) => Ok(object),
+        other => {
+            let shown = serde_json::to_string(&Shown(&other)).map_err(unreadable)?;
+            Err(Failure::format(format_args!(
+                "expected an object, got {shown}"
+            )))
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! Collections: their settings on the wire, and the requests about them.
+//!
+//! | module | what is in it |
+//! |---|---|
+//! | [`settings`] | the settings objects of Qdrant, checked |
+//! | [`vectors`] | the settings of single vector fields |
+//! | [`kept`] | what is remembered of a request, and the schema that follows from it |
+//! | [`describe`] | a collection as `GET` shows it |
+//! | [`requests`] | the handlers |
+
+mod describe;
+mod kept;
+mod requests;
+mod settings;
+mod vectors;
+
+pub(crate) use kept::object_of;
+pub(crate) use requests::{create, delete, exists, get, list, update};

@@ -1,0 +1,336 @@
+//! The requests about collections.
+
+use std::collections::BTreeMap;
+
+use core::num::NonZeroU32;
+
+use gateway::Call;
+use model::{
+    Command, ConfigChange, DatabaseName, HnswConfig, Outcome, Query, Reply, Schema, Visibility,
+    WriteOp,
+};
+use serde::{Deserialize, Serialize};
+
+use super::describe;
+use super::kept::{Kept, Nulls, Params, merge, merge_fields};
+use super::settings::{Hnsw, Optimizers, Quantization, QuantizationChange, Wal};
+use super::vectors::{Extras, NewVectors, VectorChange};
+use crate::envelope::{self, Answer};
+use crate::error::Failure;
+use crate::request;
+use crate::strict::StrictMode;
+use crate::value::WireObject;
+
+#[derive(Deserialize)]
+struct WireCreate {
+    vectors: Option<NewVectors>,
+    shard_number: Option<NonZeroU32>,
+    sharding_method: Option<ShardingMethod>,
+    replication_factor: Option<NonZeroU32>,
+    write_consistency_factor: Option<NonZeroU32>,
+    on_disk_payload: Option<bool>,
+    payload: Option<serde_json::Value>,
+    hnsw_config: Option<Hnsw>,
+    wal_config: Option<Wal>,
+    optimizers_config: Option<Optimizers>,
+    quantization_config: Option<Quantization>,
+    sparse_vectors: Option<BTreeMap<String, serde::de::IgnoredAny>>,
+    strict_mode_config: Option<StrictMode>,
+    metadata: Option<WireObject>,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "lowercase")]
+enum ShardingMethod {
+    Auto,
+    Custom,
+}
+
+#[derive(Deserialize)]
+struct WireUpdate {
+    vectors: Option<BTreeMap<String, VectorChange>>,
+    optimizers_config: Option<Optimizers>,
+    params: Option<WireParams>,
+    hnsw_config: Option<Hnsw>,
+    quantization_config: Option<QuantizationChange>,
+    sparse_vectors: Option<BTreeMap<String, serde::de::IgnoredAny>>,
+    strict_mode_config: Option<StrictMode>,
+    metadata: Option<serde_json::Map<String, serde_json::Value>>,
+}
+
+#[derive(Deserialize)]
+struct WireParams {
+    replication_factor: Option<NonZeroU32>,
+    write_consistency_factor: Option<NonZeroU32>,
+    read_fan_out_factor: Option<u32>,
+    read_fan_out_delay_ms: Option<u64>,
+    on_disk_payload: Option<bool>,
+    payload: Option<serde_json::Value>,
+}
+
+#[derive(Serialize)]
+struct Name<'a> {
+    name: &'a str,
+}
+
+#[derive(Serialize)]
+struct Collections<'a> {
+    collections: Vec<Name<'a>>,
+}
+
+#[derive(Serialize)]
+struct Exists {
+    exists: bool,
+}
+
+fn no_sparse(sparse: &Option<BTreeMap<String, serde::de::IgnoredAny>>) -> Result<(), Failure> {
+    match sparse {
+        Some(sparse) if !sparse.is_empty() => Err(Failure::unsupported("`sparse_vectors`")),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn json(object: &model::Object) -> Result<serde_json::Value, Failure> {
+    serde_json::to_value(crate::value::ShownObject(object)).map_err(Failure::format)
+}
+
+impl WireCreate {
+    fn check(&self) -> Result<(), Failure> {
+        no_sparse(&self.sparse_vectors)?;
+        if let Some(ShardingMethod::Custom) = self.sharding_method {
+            return Err(Failure::unsupported("custom sharding"));
+        }
+        if let Some(hnsw) = &self.hnsw_config {
+            hnsw.check("hnsw_config")?;
+        }
+        if let Some(wal) = &self.wal_config {
+            wal.check("wal_config")?;
+        }
+        if let Some(optimizers) = &self.optimizers_config {
+            optimizers.check("optimizers_config")?;
+        }
+        if let Some(quantization) = &self.quantization_config {
+            quantization.check("quantization_config")?;
+        }
+        match &self.strict_mode_config {
+            Some(strict) => strict.check("strict_mode_config"),
+            None => Ok(()),
+        }
+    }
+
+    fn decode(self) -> Result<Schema, Failure> {
+        self.check()?;
+        let hnsw = self.hnsw_config.unwrap_or_default();
+        let defaults = hnsw.over(HnswConfig::default());
+        let fields = self
+            .vectors
+            .map_or_else(|| Ok(Vec::new()), |v| v.decode(defaults))?;
+        let number = |n: Option<NonZeroU32>| n.map(NonZeroU32::get);
+        let kept = Kept {
+            params: Params {
+                shard_number: number(self.shard_number),
+                sharding_method: self.sharding_method.map(|_| "auto".to_owned()),
+                replication_factor: number(self.replication_factor),
+                write_consistency_factor: number(self.write_consistency_factor),
+                read_fan_out_factor: None,
+                read_fan_out_delay_ms: None,
+                on_disk_payload: self.on_disk_payload,
+                payload: self.payload,
+            },
+            vectors: fields
+                .iter()
+                .map(|(field, extras)| (field.name.as_str().to_owned(), extras.clone()))
+                .collect(),
+            hnsw,
+            optimizers: self.optimizers_config.unwrap_or_default(),
+            wal: self.wal_config.unwrap_or_default(),
+            quantization: self.quantization_config,
+            strict_mode: self
+                .strict_mode_config
+                .map(|strict| strict.kept())
+                .transpose()?,
+            metadata: self
+                .metadata
+                .map(|metadata| json(&metadata.0))
+                .transpose()?,
+        };
+        let segments = kept.optimizers.decode();
+        let attributes = kept.write(&model::Object::new())?;
+        let vectors = fields.into_iter().map(|(field, _)| field).collect();
+        Ok(Schema {
+            vectors,
+            indexes: Vec::new(),
+            hnsw: defaults,
+            segments,
+            attributes,
+        })
+    }
+}
+
+impl WireUpdate {
+    /// What changes in a collection of this schema.
+    fn decode(self, schema: &Schema) -> Result<ConfigChange, Failure> {
+        no_sparse(&self.sparse_vectors)?;
+        let mut kept = Kept::read(schema)?;
+        if let Some(hnsw) = &self.hnsw_config {
+            hnsw.check("hnsw_config")?;
+            kept.hnsw = merge(&kept.hnsw, hnsw)?;
+        }
+        if let Some(optimizers) = &self.optimizers_config {
+            optimizers.check("optimizers_config")?;
+            kept.optimizers = merge(&kept.optimizers, optimizers)?;
+        }
+        if let Some(change) = self.quantization_config {
+            kept.quantization = change.decode("quantization_config")?;
+        }
+        if let Some(strict) = self.strict_mode_config {
+            strict.check("strict_mode_config")?;
+            let old = kept.strict_mode.get_or_insert(serde_json::Value::Null);
+            merge_fields(old, strict.kept()?, Nulls::Ignored);
+        }
+        if let Some(metadata) = self.metadata {
+            let old = kept.metadata.get_or_insert(serde_json::Value::Null);
+            merge_fields(old, serde_json::Value::Object(metadata), Nulls::Remove);
+        }
+        if let Some(params) = self.params {
+            params.merge_into(&mut kept.params);
+        }
+        for (name, change) in self.vectors.unwrap_or_default() {
+            if !schema
+                .vectors
+                .iter()
+                .any(|field| field.name.as_str() == name)
+            {
+                return Err(model::Error::no_vector_field(&name).into());
+            }
+            change_vector(&name, change, kept.vectors.entry(name.clone()).or_default())?;
+        }
+        derive(schema, &kept)
+    }
+}
+
+impl WireParams {
+    fn merge_into(self, params: &mut Params) {
+        let number = |n: Option<NonZeroU32>| n.map(NonZeroU32::get);
+        let old = core::mem::take(params);
+        *params = Params {
+            shard_number: old.shard_number,
+            sharding_method: old.sharding_method,
+            replication_factor: number(self.replication_factor).or(old.replication_factor),
+            write_consistency_factor: number(self.write_consistency_factor)
+                .or(old.write_consistency_factor),
+            read_fan_out_factor: self.read_fan_out_factor.or(old.read_fan_out_factor),
+            read_fan_out_delay_ms: self.read_fan_out_delay_ms.or(old.read_fan_out_delay_ms),
+            on_disk_payload: self.on_disk_payload.or(old.on_disk_payload),
+            payload: self.payload.or(old.payload),
+        };
+    }
+}
+
+fn change_vector(name: &str, change: VectorChange, extras: &mut Extras) -> Result<(), Failure> {
+    if let Some(hnsw) = &change.hnsw_config {
+        hnsw.check(&format!("vectors.{name}.hnsw_config"))?;
+        let old = extras.hnsw_config.take().unwrap_or_default();
+        extras.hnsw_config = Some(merge(&old, hnsw)?);
+    }
+    if let Some(quantization) = change.quantization_config {
+        let at = format!("vectors.{name}.quantization_config");
+        extras.quantization_config = quantization.decode(&at)?;
+    }
+    extras.on_disk = change.on_disk.or(extras.on_disk);
+    extras.memory = change.memory.or(extras.memory);
+    Ok(())
+}
+
+/// The change that makes `schema` follow from `kept`.
+fn derive(schema: &Schema, kept: &Kept) -> Result<ConfigChange, Failure> {
+    let hnsw = kept.hnsw.over(HnswConfig::default());
+    let vectors = schema.vectors.iter().filter_map(|field| {
+        let extras = kept.vectors.get(field.name.as_str())?;
+        Some(model::schema::VectorChange {
+            name: field.name.clone(),
+            hnsw: extras.hnsw_config.as_ref().map(|own| own.over(hnsw)),
+            residency: Some(extras.residency()),
+        })
+    });
+    Ok(ConfigChange {
+        hnsw: Some(hnsw),
+        segments: Some(kept.optimizers.decode()),
+        vectors: vectors.collect(),
+        attributes: Some(kept.write(&schema.attributes)?),
+    })
+}
+
+/// `GET /collections`
+pub(crate) async fn list(call: &Call<'_>) -> Answer {
+    match request::query(call, Query::ListCollections(DatabaseName::default())).await? {
+        Reply::Collections(names) => {
+            let collections = names
+                .iter()
+                .map(|name| Name {
+                    name: name.as_str(),
+                })
+                .collect();
+            envelope::ok(call, Collections { collections })
+        }
+        other => Err(other.unexpected().into()),
+    }
+}
+
+/// `PUT /collections/{collection_name}`
+pub(crate) async fn create(call: &Call<'_>) -> Answer {
+    request::read_parameters(call)?;
+    let collection = request::new_collection(call)?;
+    let schema = request::body::<WireCreate>(call)?.decode()?;
+    call.executor
+        .execute(Command::CreateCollection { collection, schema })
+        .await?;
+    envelope::ok(call, true)
+}
+
+/// `GET /collections/{collection_name}`
+pub(crate) async fn get(call: &Call<'_>) -> Answer {
+    let collection = request::collection(call)?;
+    match request::query(call, Query::DescribeCollection(collection)).await? {
+        Reply::Collection(info) => envelope::ok(call, describe::describe(&info)?),
+        other => Err(other.unexpected().into()),
+    }
+}
+
+/// `GET /collections/{collection_name}/exists`
+pub(crate) async fn exists(call: &Call<'_>) -> Answer {
+    let Ok(collection) = request::collection(call) else {
+        return envelope::ok(call, Exists { exists: false });
+    };
+    match request::query(call, Query::CollectionExists(collection)).await? {
+        Reply::Exists(exists) => envelope::ok(call, Exists { exists }),
+        other => Err(other.unexpected().into()),
+    }
+}
+
+/// `PATCH /collections/{collection_name}`
+pub(crate) async fn update(call: &Call<'_>) -> Answer {
+    request::read_parameters(call)?;
+    let collection = request::collection(call)?;
+    let wire: WireUpdate = request::body(call)?;
+    let schema = request::schema(call, collection.clone()).await?;
+    let operations = vec![WriteOp::Configure(wire.decode(&schema)?)];
+    request::write(call, collection, operations, Visibility::Applied).await?;
+    envelope::ok(call, true)
+}
+
+/// `DELETE /collections/{collection_name}`
+pub(crate) async fn delete(call: &Call<'_>) -> Answer {
+    request::read_parameters(call)?;
+    let collection = request::collection(call)?;
+    match call
+        .executor
+        .execute(Command::DropCollection { collection })
+        .await?
+    {
+        Outcome::Existed(existed) => envelope::ok(call, existed),
+        Outcome::Done | Outcome::Written { .. } => {
+            Err(model::Error::internal("a drop was answered like another command").into())
+        }
+    }
+}

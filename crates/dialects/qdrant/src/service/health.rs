@@ -1,0 +1,54 @@
+//! Version, health and hints.
+
+use gateway::Call;
+use http::StatusCode;
+use serde::Serialize;
+
+use super::VERSION;
+use crate::envelope::{self, Answer};
+
+#[derive(Serialize)]
+struct Version<'a> {
+    title: &'static str,
+    version: &'static str,
+    commit: &'a str,
+}
+
+#[derive(Serialize)]
+struct Issues {
+    issues: [(); 0],
+}
+
+/// `GET /`
+pub(crate) async fn version(call: &Call<'_>) -> Answer {
+    envelope::bare(&Version {
+        title: "qdrant - vector search engine",
+        version: VERSION,
+        commit: &call.context.build.commit,
+    })
+}
+
+/// `GET /healthz` and `GET /livez`
+pub(crate) async fn live(_: &Call<'_>) -> Answer {
+    envelope::text("healthz check passed")
+}
+
+/// `GET /readyz`
+pub(crate) async fn ready(call: &Call<'_>) -> Answer {
+    if call.context.metrics.is_ready() {
+        return envelope::text("all shards are ready");
+    }
+    let mut response = envelope::text("some shards are not ready")?;
+    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    Ok(response)
+}
+
+/// `GET /issues`: nothing is collected, so there is nothing to hint at.
+pub(crate) async fn issues(call: &Call<'_>) -> Answer {
+    envelope::ok(call, Issues { issues: [] })
+}
+
+/// `DELETE /issues`
+pub(crate) async fn clear_issues(call: &Call<'_>) -> Answer {
+    envelope::ok(call, true)
+}

@@ -1,0 +1,15 @@
+//! The server itself: version, health, metrics, telemetry, and the answers of a single process to
+//! questions about a cluster.
+
+mod cluster;
+mod health;
+mod metrics;
+mod telemetry;
+
+pub(crate) use cluster::{cluster, of_collection, shard_keys, standalone};
+pub(crate) use health::{clear_issues, issues, live, ready, version};
+pub(crate) use metrics::metrics;
+pub(crate) use telemetry::telemetry;
+
+/// The version of Qdrant whose interface this is. Clients warn when it is far from their own.
+pub(crate) const VERSION: &str = "1.18.3";

@@ -1,0 +1,54 @@
+//! Routes of Qdrant whose features this build does not have. They are listed so that a client
+//! gets a clear answer instead of a missing route.
+
+use gateway::Call;
+
+use crate::envelope::Answer;
+use crate::error::Failure;
+
+/// `POST …/points/recommend…`
+pub(crate) async fn recommend(_: &Call<'_>) -> Answer {
+    Err(Failure::unsupported("`recommend`"))
+}
+
+/// `POST …/points/discover…`
+pub(crate) async fn discover(_: &Call<'_>) -> Answer {
+    Err(Failure::unsupported("`discover`"))
+}
+
+/// `POST …/groups`
+pub(crate) async fn groups(_: &Call<'_>) -> Answer {
+    Err(Failure::unsupported("grouping of results"))
+}
+
+/// `POST …/points/search/matrix/…`
+pub(crate) async fn matrix(_: &Call<'_>) -> Answer {
+    Err(Failure::unsupported("the distance matrix"))
+}
+
+/// `POST …/facet`
+pub(crate) async fn facet(_: &Call<'_>) -> Answer {
+    Err(Failure::unsupported("facets"))
+}
+
+/// `…/snapshots…`
+pub(crate) async fn snapshots(_: &Call<'_>) -> Answer {
+    Err(Failure::unsupported("snapshots"))
+}
+
+/// `…/vectors/{vector_name}`
+pub(crate) async fn change_vectors(_: &Call<'_>) -> Answer {
+    Err(Failure::unsupported(
+        "adding or removing vector fields of a collection",
+    ))
+}
+
+/// `/quotas`
+pub(crate) async fn quotas(_: &Call<'_>) -> Answer {
+    Err(Failure::unsupported("quotas"))
+}
+
+/// `…/optimizations`
+pub(crate) async fn optimizations(_: &Call<'_>) -> Answer {
+    Err(Failure::unsupported("the list of optimizations"))
+}

@@ -1,0 +1,134 @@
+//! Golden exchanges: requests from `exchanges/*.http`, what the executor is asked, and the
+//! response. A further test checks that no route is without one.
+#![allow(clippy::unwrap_used)]
+
+mod world;
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use gateway::{Config, Dialect, Listener, Request};
+use world::{World, listener, now};
+
+/// The files of exchanges, by the resource that they are about.
+const FILES: &[(&str, &str)] = &[
+    ("collections", include_str!("exchanges/collections.http")),
+    ("errors", include_str!("exchanges/errors.http")),
+    ("filters", include_str!("exchanges/filters.http")),
+    ("points", include_str!("exchanges/points.http")),
+    ("reads", include_str!("exchanges/reads.http")),
+    ("searches", include_str!("exchanges/searches.http")),
+    ("service", include_str!("exchanges/service.http")),
+    ("unsupported", include_str!("exchanges/unsupported.http")),
+];
+
+/// The requests of a file: a request line, headers, an empty line, a body; `###` between them,
+/// `#` before comments.
+fn requests(file: &str) -> impl Iterator<Item = (String, Request)> {
+    file.split("\n###").filter_map(|text| {
+        let mut lines = text
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .map(str::trim_end);
+        let first = lines.by_ref().find(|line| line.contains(" /"))?;
+        let (method, uri) = first.split_once(' ').unwrap();
+        let mut request = http::Request::builder().method(method).uri(uri);
+        for line in lines.by_ref().take_while(|line| !line.is_empty()) {
+            let (name, value) = line.split_once(": ").unwrap();
+            request = request.header(name, value);
+        }
+        let body: String = lines.collect::<Vec<_>>().join("\n");
+        Some((
+            first.to_owned(),
+            request.body(body.trim().to_owned().into()).unwrap(),
+        ))
+    })
+}
+
+fn exchange(world: &World, listener: &Listener, request: Request) -> String {
+    let body = String::from_utf8(request.body().to_vec()).unwrap();
+    let response = now(listener.serve(request));
+    let mut text = String::new();
+    if !body.is_empty() {
+        writeln!(text, "> {}", body.replace('\n', "\n> ")).unwrap();
+    }
+    for asked in world.asked.lock().unwrap().drain(..) {
+        writeln!(text, "= {asked}").unwrap();
+    }
+    let body = String::from_utf8(response.body().to_vec()).unwrap();
+    writeln!(text, "< {} {}", response.status().as_u16(), body.trim_end()).unwrap();
+    text
+}
+
+fn golden(name: &str) {
+    let world = Arc::new(World::default());
+    let listener = listener(Arc::clone(&world), Config::default());
+    let (_, file) = FILES.iter().find(|(file, _)| *file == name).unwrap();
+    let mut text = String::new();
+    for (line, request) in requests(file) {
+        writeln!(text, "{line}\n{}", exchange(&world, &listener, request)).unwrap();
+    }
+    insta::assert_snapshot!(name, text);
+}
+
+#[test]
+fn collections() {
+    golden("collections");
+}
+
+#[test]
+fn errors() {
+    golden("errors");
+}
+
+#[test]
+fn filters() {
+    golden("filters");
+}
+
+#[test]
+fn points() {
+    golden("points");
+}
+
+#[test]
+fn reads() {
+    golden("reads");
+}
+
+#[test]
+fn searches() {
+    golden("searches");
+}
+
+#[test]
+fn service() {
+    golden("service");
+}
+
+#[test]
+fn unsupported() {
+    golden("unsupported");
+}
+
+#[test]
+fn no_route_is_without_an_exchange() {
+    let listener = listener(Arc::new(World::default()), Config::default());
+    for (_, file) in FILES {
+        for (_, request) in requests(file) {
+            now(listener.serve(request));
+        }
+    }
+    let counts = listener.gateway().counters("qdrant").unwrap().snapshot();
+    let missing: Vec<String> = skerry_dialect_qdrant::Qdrant
+        .routes()
+        .iter()
+        .filter(|route| {
+            !counts
+                .iter()
+                .any(|c| c.method == route.method && c.path == route.path)
+        })
+        .map(|route| format!("{} {}", route.method, route.path))
+        .collect();
+    assert!(missing.is_empty(), "{missing:#?}");
+}

@@ -1,0 +1,113 @@
+//! Hostile bodies: nothing panics, and the server is never the one to blame.
+#![allow(clippy::unwrap_used)]
+
+mod world;
+
+use std::sync::Arc;
+
+use gateway::{Config, Dialect};
+use proptest::prelude::*;
+use world::{World, listener, now};
+
+/// A path with every parameter filled in.
+fn path() -> impl Strategy<Value = (http::Method, String)> {
+    let routes = skerry_dialect_qdrant::Qdrant.routes();
+    (
+        0..routes.len(),
+        prop_oneof!["books", "none", "%2F%ff", ".{0,300}"],
+    )
+        .prop_map(move |(index, name)| {
+            let route = &routes[index];
+            let name: String = name.bytes().map(|byte| format!("%{byte:02x}")).collect();
+            let mut path = String::new();
+            for part in route.path.split('/').skip(1) {
+                path.push('/');
+                path.push_str(if part.starts_with('{') { &name } else { part });
+            }
+            (route.method.clone(), path)
+        })
+}
+
+/// Names that bodies use.
+const WORDS: &[&str] = &[
+    "points",
+    "batch",
+    "id",
+    "ids",
+    "vector",
+    "vectors",
+    "payload",
+    "filter",
+    "must",
+    "should",
+    "must_not",
+    "min_should",
+    "key",
+    "match",
+    "value",
+    "any",
+    "range",
+    "gte",
+    "query",
+    "nearest",
+    "using",
+    "limit",
+    "order_by",
+    "size",
+    "distance",
+    "hnsw_config",
+    "operations",
+    "upsert",
+    "delete",
+    "field_name",
+    "field_schema",
+    "searches",
+    "with_payload",
+    "nested",
+];
+
+/// JSON made of the words of the interface, mostly in the wrong places.
+fn json() -> impl Strategy<Value = String> {
+    let word = prop::sample::select(WORDS).prop_map(str::to_owned);
+    let leaf = prop_oneof![
+        any::<i64>().prop_map(|n| n.to_string()),
+        any::<f64>().prop_map(|x| format!("{x:e}")),
+        Just("null".to_owned()),
+        Just("true".to_owned()),
+        Just("1e999".to_owned()),
+        word.clone().prop_map(|w| format!("{w:?}")),
+    ];
+    leaf.prop_recursive(6, 64, 6, move |inner| {
+        let field = (word.clone(), inner.clone()).prop_map(|(w, v)| format!("{w:?}:{v}"));
+        prop_oneof![
+            prop::collection::vec(inner, 0..6).prop_map(|all| format!("[{}]", all.join(","))),
+            prop::collection::vec(field, 0..6).prop_map(|all| format!("{{{}}}", all.join(","))),
+        ]
+    })
+}
+
+fn body() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        prop::collection::vec(any::<u8>(), 0..200),
+        json().prop_map(String::into_bytes),
+        (1usize..5000).prop_map(|depth| "[".repeat(depth).into_bytes()),
+        (1usize..5000).prop_map(|depth| "{\"filter\":{\"must\":".repeat(depth).into_bytes()),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn no_body_makes_the_server_fail((method, path) in path(), body in body(), query in ".{0,20}") {
+        let listener = listener(Arc::new(World::default()), Config::default());
+        let query: String = query.bytes().map(|byte| format!("%{byte:02x}=&wait")).collect();
+        let request = http::Request::builder()
+            .method(method)
+            .uri(format!("{path}?{query}"))
+            .body(body.into())
+            .unwrap();
+        let response = now(listener.serve(request));
+        prop_assert!(!response.status().is_server_error(), "{response:?}");
+    }
+}

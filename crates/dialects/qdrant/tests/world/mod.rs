@@ -1,0 +1,254 @@
+//! A small world behind a gateway: an executor that records what it is asked and answers from
+//! fixed collections.
+
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context as TaskContext, Poll, Waker};
+
+use gateway::{Build, Clock, Config, Context, Gateway, Listener, MetricsSource, Mount};
+use model::query::{PayloadSelect, VectorSelect};
+use model::reply::OrderValue;
+use model::schema::VectorField;
+use model::{
+    BoxFuture, CollectionInfo, CollectionName, CollectionRef, Command, Dim, Error, Executor,
+    FieldIndex, FieldKind, FieldPath, IndexParams, Metric, Object, Outcome, PointId, Query, Rank,
+    Record, Reply, Residency, Schema, ScoredPoint, Search, Select, Status, Value, Vector,
+    VectorKind, VectorName,
+};
+
+/// Knows the collections `books` (unnamed, dot), `far` (unnamed, Euclid) and `films` (named).
+#[derive(Default)]
+pub(crate) struct World {
+    /// What it was asked, as Debug writes it.
+    pub(crate) asked: Mutex<Vec<String>>,
+}
+
+fn field(name: &str, metric: Metric) -> VectorField {
+    VectorField {
+        name: VectorName::new(name).unwrap(),
+        kind: VectorKind::Dense {
+            dim: Dim::new(4).unwrap(),
+            metric,
+        },
+        hnsw: None,
+        residency: Residency::Mapped,
+    }
+}
+
+fn schema(collection: &CollectionRef) -> Result<Schema, Error> {
+    let vectors = match collection.name.as_str() {
+        "books" => vec![field("", Metric::Dot)],
+        "far" => vec![field("", Metric::L2)],
+        "films" => vec![field("image", Metric::L1), field("text", Metric::Cosine)],
+        name => return Err(Error::no_collection(name)),
+    };
+    let index = FieldIndex {
+        path: FieldPath::parse("year").unwrap(),
+        params: IndexParams {
+            kind: FieldKind::Integer,
+            attributes: Object::new(),
+        },
+    };
+    Ok(Schema {
+        vectors,
+        indexes: vec![index],
+        ..Schema::default()
+    })
+}
+
+fn record(id: PointId, select: &Select) -> Record {
+    let payload: Object = [
+        ("title", Value::from("Solaris")),
+        ("year", Value::Int(1961)),
+    ]
+    .into_iter()
+    .collect();
+    let vector = Vector::Dense(vec![0.5, 0.25, -1.0, 0.1]);
+    let vectors = match &select.vectors {
+        VectorSelect::Nothing => None,
+        VectorSelect::All => Some(vec![(VectorName::default(), vector)]),
+        VectorSelect::Named(names) => Some(
+            names
+                .iter()
+                .map(|name| (name.clone(), vector.clone()))
+                .collect(),
+        ),
+    };
+    let payload = (select.payload != PayloadSelect::Nothing).then_some(payload);
+    Record {
+        id,
+        version: 3,
+        payload,
+        vectors,
+    }
+}
+
+/// Two results, at internal similarities −4 and −25 (or 4 and 0.5 where larger is better).
+fn scored(search: &Search) -> Result<Reply, Error> {
+    let schema = schema(&search.collection)?;
+    let (scores, order_value) = match &search.rank {
+        None => ([1.0, 1.0], None),
+        Some(Rank::OrderBy(_)) => ([1.0, 1.0], Some(OrderValue::Int(1961))),
+        Some(Rank::Nearest { field, .. }) => {
+            let field = schema
+                .vector(field)
+                .ok_or(Error::no_vector_field(field.as_str()))?;
+            let VectorKind::Dense { metric, .. } = field.kind;
+            match metric {
+                Metric::L2 | Metric::L1 => ([-4.0, -25.0], None),
+                _ => ([4.0, 0.5], None),
+            }
+        }
+    };
+    let above = |score: f32| search.score_above.is_none_or(|bound| score > bound);
+    let points = scores.into_iter().filter(|score| above(*score)).zip(1u64..);
+    Ok(Reply::Scored(
+        points
+            .map(|(score, id)| ScoredPoint {
+                record: record(PointId::Num(id), &search.select),
+                score,
+                order_value,
+            })
+            .collect(),
+    ))
+}
+
+fn describe(collection: &CollectionRef) -> Result<Reply, Error> {
+    Ok(Reply::Collection(Box::new(CollectionInfo {
+        name: collection.name.clone(),
+        schema: schema(collection)?,
+        status: Status::Ready,
+        points: 2,
+        indexed_vectors: 0,
+        segments: 1,
+        index_points: vec![(FieldPath::parse("year").unwrap(), 2)],
+        operation: 7,
+    })))
+}
+
+fn answer(query: Query) -> Result<Reply, Error> {
+    let name = |name: &str| CollectionName::new(name).unwrap();
+    match query {
+        Query::ListCollections(_) => Ok(Reply::Collections(vec![
+            name("books"),
+            name("far"),
+            name("films"),
+        ])),
+        Query::ListAliases(_) => Ok(Reply::Aliases(vec![
+            (name("library"), name("books")),
+            (name("shelf"), name("films")),
+        ])),
+        Query::CollectionExists(collection) => Ok(Reply::Exists(schema(&collection).is_ok())),
+        Query::DescribeCollection(collection) => describe(&collection),
+        Query::ReadSchema(collection) => schema(&collection).map(|s| Reply::Schema(Arc::new(s))),
+        Query::Retrieve {
+            collection,
+            ids,
+            select,
+        } => {
+            schema(&collection)?;
+            // Ids from 100 on do not exist.
+            let known = ids.into_iter().filter(|id| *id < PointId::Num(100));
+            Ok(Reply::Records(
+                known.map(|id| record(id, &select)).collect(),
+            ))
+        }
+        Query::Scroll {
+            collection,
+            limit,
+            order_by,
+            select,
+            ..
+        } => {
+            schema(&collection)?;
+            let value = order_by.is_some().then_some(OrderValue::Int(1961));
+            let records = (1..=limit.min(2) as u64).map(|id| (record(id.into(), &select), value));
+            let next = (limit < 2).then_some(PointId::Num(2));
+            Ok(Reply::Page {
+                records: records.collect(),
+                next,
+            })
+        }
+        Query::Count { collection, .. } => schema(&collection).map(|_| Reply::Count(2)),
+        Query::Search(search) => scored(&search),
+        Query::SearchBatch(searches) => searches
+            .iter()
+            .map(scored)
+            .collect::<Result<_, _>>()
+            .map(Reply::Batch),
+    }
+}
+
+fn carry_out(command: Command) -> Result<Outcome, Error> {
+    match command {
+        Command::CreateCollection { collection, .. } => match schema(&collection) {
+            Ok(_) => Err(Error::new(
+                model::ErrorKind::AlreadyExists,
+                model::Subject::Collection(collection.name.as_str().into()),
+                "taken",
+            )),
+            Err(_) => Ok(Outcome::Done),
+        },
+        Command::DropCollection { collection } => Ok(Outcome::Existed(schema(&collection).is_ok())),
+        Command::ChangeAliases { .. } => Ok(Outcome::Done),
+        Command::Write { collection, .. } => {
+            schema(&collection).map(|_| Outcome::Written { operation: 7 })
+        }
+    }
+}
+
+impl Executor for World {
+    fn execute(&self, command: Command) -> BoxFuture<'_, Result<Outcome, Error>> {
+        self.asked.lock().unwrap().push(format!("{command:?}"));
+        Box::pin(async move { carry_out(command) })
+    }
+
+    fn query(&self, query: Query) -> BoxFuture<'_, Result<Reply, Error>> {
+        if !matches!(query, Query::ReadSchema(_)) {
+            self.asked.lock().unwrap().push(format!("{query:?}"));
+        }
+        Box::pin(async move { answer(query) })
+    }
+}
+
+/// Stands still.
+pub(crate) struct Stopped;
+
+impl Clock for Stopped {
+    fn now_micros(&self) -> u64 {
+        0
+    }
+}
+
+/// Has nothing to tell.
+pub(crate) struct Silent;
+
+impl MetricsSource for Silent {
+    fn metrics(&self) -> String {
+        "# TYPE host_fact gauge\nhost_fact 1\n".into()
+    }
+
+    fn is_ready(&self) -> bool {
+        true
+    }
+}
+
+/// A gateway over `world`.
+pub(crate) fn listener(world: Arc<World>, config: Config) -> Listener {
+    let context = Context {
+        clock: Arc::new(Stopped),
+        metrics: Arc::new(Silent),
+        build: Build::default(),
+    };
+    let gateway = Gateway::new(world, &[&skerry_dialect_qdrant::Qdrant], context, config);
+    gateway.listener(Mount::Only("qdrant")).unwrap()
+}
+
+/// The value of a future that never waits.
+pub(crate) fn now<T>(future: impl Future<Output = T>) -> T {
+    let mut context = TaskContext::from_waker(Waker::noop());
+    match pin!(future).poll(&mut context) {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("nothing here waits"),
+    }
+}

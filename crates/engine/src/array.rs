@@ -1,0 +1,133 @@
+//! Arrays of numbers that live in bytes: read in place, never copied when they are aligned.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use bytemuck::Pod;
+use bytes::Bytes;
+
+// Stored numbers are little-endian and are read by reinterpreting their bytes. Every target of
+// Skerry (x86-64, AArch64, wasm32) is little-endian; another one must fail to compile, not to read.
+const _: () = assert!(cfg!(target_endian = "little"));
+
+/// Cache lines are 64 bytes: rows of vectors that start on one are read without splits.
+const LINE_FLOATS: usize = 16;
+
+/// An immutable array of numbers over shared bytes.
+#[derive(Clone)]
+pub(crate) struct Array<T> {
+    // Always a whole number of `T`, aligned for it.
+    bytes: Bytes,
+    element: PhantomData<T>,
+}
+
+/// Lets a vector of numbers own the bytes that it is.
+struct Owner<T>(Vec<T>);
+
+impl<T: Pod> AsRef<[u8]> for Owner<T> {
+    fn as_ref(&self) -> &[u8] {
+        bytemuck::cast_slice(&self.0)
+    }
+}
+
+impl<T: Pod + Send> Array<T> {
+    /// Views `bytes`; copies them once when they are not aligned for `T`. `None` when they are not
+    /// a whole number of `T`.
+    pub(crate) fn open(bytes: Bytes) -> Option<Self> {
+        if !bytes.len().is_multiple_of(size_of::<T>()) {
+            return None;
+        }
+        if bytemuck::try_cast_slice::<u8, T>(&bytes).is_ok() {
+            return Some(Self { bytes, element: PhantomData });
+        }
+        Some(bytemuck::pod_collect_to_vec::<u8, T>(&bytes).into())
+    }
+
+    /// The numbers.
+    pub(crate) fn as_slice(&self) -> &[T] {
+        bytemuck::cast_slice(&self.bytes)
+    }
+
+    /// The bytes, shared.
+    pub(crate) fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+}
+
+impl<T: Pod + Send> From<Vec<T>> for Array<T> {
+    fn from(numbers: Vec<T>) -> Self {
+        Self { bytes: Bytes::from_owner(Owner(numbers)), element: PhantomData }
+    }
+}
+
+impl<T: Pod + Send + fmt::Debug> fmt::Debug for Array<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.as_slice()).finish()
+    }
+}
+
+/// A vector of floats whose first element lies on a cache line.
+pub(crate) struct AlignedFloats {
+    // The first `start` floats are padding.
+    floats: Vec<f32>,
+    start: usize,
+}
+
+impl AlignedFloats {
+    /// Room for `capacity` floats; the alignment is lost (not the contents) when more are pushed.
+    pub(crate) fn with_capacity(capacity: usize) -> Self {
+        let mut floats: Vec<f32> = Vec::with_capacity(capacity + LINE_FLOATS);
+        let start = floats.as_ptr().align_offset(LINE_FLOATS * size_of::<f32>()).min(LINE_FLOATS);
+        floats.resize(start, 0.0);
+        Self { floats, start }
+    }
+
+    /// Appends a row and returns it, to be prepared in place.
+    pub(crate) fn push_row(&mut self, row: &[f32]) -> &mut [f32] {
+        let at = self.floats.len();
+        self.floats.extend_from_slice(row);
+        &mut self.floats[at..]
+    }
+
+    /// Appends `dim` zeros.
+    pub(crate) fn push_zeros(&mut self, dim: usize) {
+        self.floats.resize(self.floats.len() + dim, 0.0);
+    }
+
+    /// The bytes of all rows.
+    pub(crate) fn into_bytes(self) -> Bytes {
+        let start = self.start * size_of::<f32>();
+        Bytes::from_owner(Owner(self.floats)).slice(start..)
+    }
+
+    /// A copy of `bytes` in memory of its own, on a cache line.
+    pub(crate) fn copy_of(floats: &[f32]) -> Bytes {
+        let mut copy = Self::with_capacity(floats.len());
+        copy.push_row(floats);
+        copy.into_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn misaligned_bytes_are_copied_and_ragged_ones_refused() {
+        let bytes: Array<u64> = vec![1, 2, 3].into();
+        let shifted: Bytes = [&[0_u8][..], bytes.bytes()].concat().into();
+        let again = Array::<u64>::open(shifted.slice(1..)).expect("three whole numbers");
+        assert_eq!(again.as_slice(), [1, 2, 3]);
+        assert!(Array::<u64>::open(shifted).is_none());
+    }
+
+    #[test]
+    fn float_rows_start_on_a_cache_line() {
+        let mut floats = AlignedFloats::with_capacity(6);
+        floats.push_row(&[1.0, 2.0, 3.0])[0] = 9.0;
+        floats.push_zeros(3);
+        let bytes = floats.into_bytes();
+        assert_eq!(bytes.as_ptr().addr() % 64, 0);
+        assert_eq!(bytemuck::cast_slice::<u8, f32>(&bytes), [9.0, 2.0, 3.0, 0.0, 0.0, 0.0]);
+    }
+}

@@ -1,0 +1,148 @@
+//! The state of one collection: an immutable value.
+
+use std::sync::Arc;
+
+use model::{Error, FieldKind, PointId, Schema, VectorKind};
+use rows::RowId;
+
+use crate::ids::IdRef;
+use crate::segment::LiveSegment;
+
+/// Schema, growing rows and sealed segments of one collection at one moment.
+///
+/// A value: writes ([`Collection::apply`]) and finished jobs ([`Collection::install`]) give a new
+/// one and leave this as it was, so a reader that holds one sees a consistent state for as long
+/// as it likes. Cloning copies pointers. A live point is a row of exactly one segment.
+#[derive(Clone, Debug)]
+pub struct Collection {
+    pub(crate) schema: Arc<Schema>,
+    pub(crate) operation: u64,
+    /// Oldest first.
+    pub(crate) sealed: Vec<LiveSegment>,
+    /// Oldest first; the newest rows come last.
+    pub(crate) growing: Vec<LiveSegment>,
+}
+
+/// Where a live point is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    /// Position among [`Collection::segments`].
+    pub(crate) segment: usize,
+    pub(crate) row: RowId,
+}
+
+/// How much growing data there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct GrowingStats {
+    /// Live rows.
+    pub rows: u64,
+    /// Bytes in memory.
+    pub bytes: u64,
+}
+
+impl Collection {
+    /// An empty collection.
+    ///
+    /// # Errors
+    /// `Invalid` when fields or indexes are not ascending and unique, or a metric does not fit its
+    /// vectors.
+    pub fn create(schema: Schema) -> Result<Self, Error> {
+        check_schema(&schema)?;
+        Ok(Self {
+            schema: Arc::new(schema),
+            operation: 0,
+            sealed: Vec::new(),
+            growing: Vec::new(),
+        })
+    }
+
+    /// The schema.
+    pub fn schema(&self) -> &Arc<Schema> {
+        &self.schema
+    }
+
+    /// Number of operations applied so far.
+    pub fn operation(&self) -> u64 {
+        self.operation
+    }
+
+    /// Number of live points.
+    pub fn points(&self) -> u64 {
+        self.segments().map(|segment| u64::from(segment.live_rows())).sum()
+    }
+
+    /// How much growing data there is.
+    pub fn growing(&self) -> GrowingStats {
+        GrowingStats {
+            rows: self.growing.iter().map(|s| u64::from(s.live_rows())).sum(),
+            bytes: self.growing.iter().map(|s| s.segment.block.bytes_len() as u64).sum(),
+        }
+    }
+
+    /// Sealed, then growing segments.
+    pub(crate) fn segments(&self) -> impl DoubleEndedIterator<Item = &LiveSegment> + Clone {
+        self.sealed.iter().chain(&self.growing)
+    }
+
+    /// The segment at a position of [`Collection::segments`].
+    pub(crate) fn segment(&self, at: usize) -> &LiveSegment {
+        match self.sealed.get(at) {
+            Some(segment) => segment,
+            None => &self.growing[at - self.sealed.len()],
+        }
+    }
+
+    /// Where the live point `id` is. Newest rows are looked through first.
+    pub(crate) fn locate(&self, id: IdRef<'_>) -> Option<Place> {
+        let count = self.sealed.len() + self.growing.len();
+        (0..count).rev().find_map(|at| {
+            let live = self.segment(at);
+            let row = live.segment.block.ids.find(id)?;
+            live.is_live(row).then_some(Place { segment: at, row })
+        })
+    }
+
+    /// As [`Collection::locate`].
+    ///
+    /// # Errors
+    /// `NotFound` when no live point has the id.
+    pub(crate) fn must_locate(&self, id: &PointId) -> Result<Place, Error> {
+        self.locate(id.into()).ok_or_else(|| Error::no_point(id))
+    }
+
+    /// Position of a vector field in the schema.
+    ///
+    /// # Errors
+    /// `Invalid` about the field when the schema has none of that name.
+    pub(crate) fn field(&self, name: &model::VectorName) -> Result<usize, Error> {
+        let at = self.schema.vectors.iter().position(|field| field.name == *name);
+        at.ok_or_else(|| Error::no_vector_field(name.as_str()))
+    }
+}
+
+fn check_schema(schema: &Schema) -> Result<(), Error> {
+    if !schema.vectors.is_sorted_by(|a, b| a.name < b.name) {
+        return Err(Error::invalid("vector fields must ascend by name, names must be unique"));
+    }
+    if !schema.indexes.is_sorted_by(|a, b| a.path < b.path) {
+        return Err(Error::invalid("payload indexes must ascend by path, paths must be unique"));
+    }
+    for field in &schema.vectors {
+        let VectorKind::Dense { metric, .. } = field.kind;
+        if metric.is_binary() {
+            return Err(Error::unsupported(format!(
+                "the metric of `{}` compares bits, but the vectors are dense",
+                field.name
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Whether an index of `kind` gives its values an order that can be asked for.
+pub(crate) fn has_order(kind: FieldKind) -> bool {
+    match kind {
+        FieldKind::Integer | FieldKind::Float | FieldKind::Datetime => true,
+        FieldKind::Keyword | FieldKind::Bool | FieldKind::Uuid | FieldKind::Geo => false,
+    }
+}

@@ -1,0 +1,85 @@
+//! Parts: the immutable files that a sealed segment consists of.
+
+use std::fmt;
+
+use bytes::Bytes;
+use model::{FieldPath, Residency, VectorName};
+
+/// A sealed segment's name: a ULID chosen by whoever stores its parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SegmentId(pub u128);
+
+/// What a part holds. Parts are added to a segment without touching those it has.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PartKind {
+    /// Ids, versions, vectors and payloads; every segment has exactly one.
+    Rows,
+    /// Graph and codes of a vector field.
+    Hnsw(VectorName),
+    /// The column of a payload index.
+    Column(FieldPath),
+}
+
+impl PartKind {
+    /// Where the bytes of such a part should live: graphs and codes are walked at random and want
+    /// to be in memory, the rest is mapped. (Vector fields that want residency are copied into
+    /// memory when their segment is opened.)
+    pub fn residency(&self) -> Residency {
+        match self {
+            Self::Hnsw(_) => Residency::Resident,
+            Self::Rows | Self::Column(_) => Residency::Mapped,
+        }
+    }
+}
+
+impl fmt::Display for PartKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rows => f.write_str("rows"),
+            Self::Hnsw(field) => write!(f, "graph of `{field}`"),
+            Self::Column(path) => write!(f, "column of `{path}`"),
+        }
+    }
+}
+
+/// A stored part of a segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartRef {
+    /// What it holds.
+    pub kind: PartKind,
+    /// Under which key it is stored; the engine only remembers it.
+    pub key: String,
+}
+
+/// A part that a job made, to be stored.
+#[derive(Clone, Debug)]
+pub struct NewPart {
+    /// What it holds.
+    pub kind: PartKind,
+    /// Its blocks in the order to be stored; names are unique within the part.
+    pub blocks: Vec<(String, Bytes)>,
+}
+
+/// The opened blocks of one part.
+///
+/// Blocks should begin at addresses that are multiples of 64 (others are copied). Bytes that
+/// change afterwards give wrong answers, never undefined behaviour.
+#[derive(Clone, Debug, Default)]
+pub struct Blocks(Vec<(String, Bytes)>);
+
+impl Blocks {
+    /// Blocks by name; of equal names the first counts.
+    pub fn new(blocks: Vec<(String, Bytes)>) -> Self {
+        Self(blocks)
+    }
+
+    /// The block called `name`.
+    pub fn get(&self, name: &str) -> Option<Bytes> {
+        self.0.iter().find(|(other, _)| other == name).map(|(_, bytes)| bytes.clone())
+    }
+
+    /// All blocks.
+    pub(crate) fn all(&self) -> &[(String, Bytes)] {
+        &self.0
+    }
+}

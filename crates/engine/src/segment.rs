@@ -1,0 +1,215 @@
+//! A segment: one immutable block of rows with the indexes that it has so far.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use filter::Column;
+use model::{Error, FieldKind, FieldPath, Schema, VectorField, VectorKind};
+use rows::{RowId, RowSet};
+
+use crate::block::RowBlock;
+use crate::deleted::Deleted;
+use crate::graph::VectorGraph;
+use crate::part::{Blocks, PartKind, PartRef, SegmentId};
+use crate::source::Source;
+
+/// Rows and indexes; never changes.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    /// `None` while its rows are growing data, which the log alone makes durable.
+    pub(crate) id: Option<SegmentId>,
+    pub(crate) block: Arc<RowBlock>,
+    /// Parallel to the schema's vector fields.
+    graphs: Vec<Option<Arc<VectorGraph>>>,
+    columns: Columns,
+    parts: Vec<PartRef>,
+    /// Columns that queries wanted and no part holds, kept for the next query. It is no part of
+    /// the segment's value: with or without them every answer is the same.
+    derived: Mutex<Columns>,
+}
+
+type Columns = Vec<(FieldPath, Arc<Column>)>;
+
+impl Segment {
+    /// Growing rows.
+    pub(crate) fn growing(block: RowBlock) -> Self {
+        let graphs = vec![None; block.vectors.len()];
+        Self::assemble(None, Arc::new(block), graphs, Vec::new(), Vec::new())
+    }
+
+    fn assemble(
+        id: Option<SegmentId>,
+        block: Arc<RowBlock>,
+        graphs: Vec<Option<Arc<VectorGraph>>>,
+        columns: Columns,
+        parts: Vec<PartRef>,
+    ) -> Self {
+        Self { id, block, graphs, columns, parts, derived: Mutex::default() }
+    }
+
+    /// Opens a sealed segment from its parts, the rows first among them or not.
+    ///
+    /// # Errors
+    /// `Corrupt` when a part is missing, damaged or contradicts the rows.
+    pub(crate) fn open(
+        id: SegmentId,
+        parts: &[(PartRef, Blocks)],
+        schema: &Schema,
+    ) -> Result<Self, Error> {
+        let rows = parts.iter().find(|(part, _)| part.kind == PartKind::Rows);
+        let (_, blocks) = rows.ok_or_else(|| Error::corrupt("a segment lacks its rows"))?;
+        let block = RowBlock::open(&|name| blocks.get(name), schema)?;
+        let graphs = vec![None; block.vectors.len()];
+        Self::assemble(Some(id), Arc::new(block), graphs, Vec::new(), Vec::new())
+            .extended(parts, schema)
+    }
+
+    /// This segment with more parts; a part of a kind that it has already replaces that.
+    ///
+    /// # Errors
+    /// `Corrupt` when a part is damaged or contradicts the rows.
+    pub(crate) fn extended(
+        &self,
+        parts: &[(PartRef, Blocks)],
+        schema: &Schema,
+    ) -> Result<Self, Error> {
+        let mut graphs = self.graphs.clone();
+        let mut columns = self.columns.clone();
+        let mut refs = self.parts.clone();
+        for (part, blocks) in parts {
+            match &part.kind {
+                PartKind::Rows => {}
+                PartKind::Hnsw(name) => {
+                    let at = schema.vectors.iter().position(|field| field.name == *name);
+                    let at = at.ok_or_else(|| Error::corrupt("a graph of no vector field"))?;
+                    let dense = self.block.vectors[at].dense.clone();
+                    graphs[at] = Some(Arc::new(VectorGraph::open(blocks, dense)?));
+                }
+                PartKind::Column(path) => {
+                    let column = Column::open(&|name| blocks.get(name))?;
+                    if column.rows() != self.block.len() {
+                        return Err(Error::corrupt(format!(
+                            "the column of `{path}` belongs to other rows"
+                        )));
+                    }
+                    columns.retain(|(other, _)| other != path);
+                    columns.push((path.clone(), Arc::new(column)));
+                }
+            }
+            refs.retain(|other| other.kind != part.kind);
+            refs.push(part.clone());
+        }
+        Ok(Self::assemble(self.id, Arc::clone(&self.block), graphs, columns, refs))
+    }
+
+    /// This segment without columns that `schema` no longer declares; `None` when it has none.
+    pub(crate) fn without_stale(&self, schema: &Schema) -> Option<Self> {
+        let wanted = |path: &FieldPath, column: &Column| {
+            schema.index(path).is_some_and(|index| index.params.kind == column.kind())
+        };
+        let (kept, stale): (Columns, Columns) =
+            self.columns.iter().cloned().partition(|(path, column)| wanted(path, column));
+        if stale.is_empty() {
+            return None;
+        }
+        let mut parts = self.parts.clone();
+        parts.retain(|part| match &part.kind {
+            PartKind::Column(path) => kept.iter().any(|(other, _)| other == path),
+            PartKind::Rows | PartKind::Hnsw(_) => true,
+        });
+        let block = Arc::clone(&self.block);
+        Some(Self::assemble(self.id, block, self.graphs.clone(), kept, parts))
+    }
+
+    /// The stored parts.
+    pub(crate) fn parts(&self) -> &[PartRef] {
+        &self.parts
+    }
+
+    /// The graph of the vector field at position `field` of the schema.
+    pub(crate) fn graph(&self, field: usize) -> Option<&VectorGraph> {
+        self.graphs[field].as_deref()
+    }
+
+    /// The stored column at `path` if its values are of `kind`.
+    pub(crate) fn column(&self, path: &FieldPath, kind: FieldKind) -> Option<Arc<Column>> {
+        let (_, column) = self.columns.iter().find(|(other, _)| other == path)?;
+        (column.kind() == kind).then(|| Arc::clone(column))
+    }
+
+    /// The column at `path`: the stored one, or one built now and kept for later queries.
+    pub(crate) fn column_or_build(
+        &self,
+        path: &FieldPath,
+        kind: FieldKind,
+        schema: &Schema,
+    ) -> Arc<Column> {
+        if let Some(column) = self.column(path, kind) {
+            return column;
+        }
+        let mut derived = self.derived.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = derived.iter().find(|(other, column)| other == path && column.kind() == kind);
+        if let Some((_, column)) = found {
+            return Arc::clone(column);
+        }
+        let column = Arc::new(Column::build(kind, path, &Source::without_columns(self, schema)));
+        derived.retain(|(other, _)| other != path);
+        derived.push((path.clone(), Arc::clone(&column)));
+        column
+    }
+}
+
+/// A segment and which of its rows are deleted: one state.
+#[derive(Clone, Debug)]
+pub(crate) struct LiveSegment {
+    pub(crate) segment: Arc<Segment>,
+    pub(crate) deleted: Arc<Deleted>,
+}
+
+impl LiveSegment {
+    /// A segment all of whose rows live.
+    pub(crate) fn new(segment: Segment) -> Self {
+        Self { segment: Arc::new(segment), deleted: Arc::default() }
+    }
+
+    /// Number of live rows.
+    pub(crate) fn live_rows(&self) -> u32 {
+        self.segment.block.len() - self.deleted.rows().len() as u32
+    }
+
+    /// Whether `row` is live.
+    pub(crate) fn is_live(&self, row: RowId) -> bool {
+        !self.deleted.rows().contains(row)
+    }
+
+    /// The live rows.
+    pub(crate) fn live(&self) -> RowSet {
+        self.deleted.rows().complement(self.segment.block.len())
+    }
+
+    /// The same segment with `rows` deleted too.
+    pub(crate) fn without(&self, rows: impl IntoIterator<Item = RowId>) -> Self {
+        Self {
+            segment: Arc::clone(&self.segment),
+            deleted: Arc::new(self.deleted.with(rows)),
+        }
+    }
+
+    /// Other rows or indexes under the same deletions.
+    pub(crate) fn with_segment(&self, segment: Segment) -> Self {
+        Self { segment: Arc::new(segment), deleted: Arc::clone(&self.deleted) }
+    }
+
+    /// Bytes of the `f32` vectors of `field` that live, deleted ones taken off by their share.
+    pub(crate) fn vector_bytes(&self, at: usize, field: &VectorField) -> u64 {
+        let VectorKind::Dense { dim, .. } = field.kind;
+        let rows = self.segment.block.len().max(1);
+        let stored = self.segment.block.vectors[at].count() * dim.get() * size_of::<f32>();
+        stored as u64 * u64::from(self.live_rows()) / u64::from(rows)
+    }
+
+    /// Bytes of the live `f32` vectors of all fields.
+    pub(crate) fn all_vector_bytes(&self, schema: &Schema) -> u64 {
+        let fields = schema.vectors.iter().enumerate();
+        fields.map(|(at, field)| self.vector_bytes(at, field)).sum()
+    }
+}

@@ -1,0 +1,64 @@
+//! Operations that change the schema: payload indexes and settings.
+
+use std::sync::Arc;
+
+use model::{ConfigChange, Error, FieldIndex, FieldPath, Schema};
+
+use crate::collection::Collection;
+
+impl Collection {
+    /// Declares a payload index. Segments get its column by a job; until then filters read
+    /// payloads or derive the column when they want it.
+    pub(crate) fn with_index(&self, index: &FieldIndex) -> Result<Self, Error> {
+        self.with_schema(|schema| {
+            schema.indexes.retain(|other| other.path != index.path);
+            let at = schema.indexes.partition_point(|other| other.path < index.path);
+            schema.indexes.insert(at, index.clone());
+            Ok(())
+        })
+    }
+
+    /// Drops a payload index and its columns.
+    pub(crate) fn without_index(&self, path: &FieldPath) -> Result<Self, Error> {
+        self.with_schema(|schema| {
+            schema.indexes.retain(|index| index.path != *path);
+            Ok(())
+        })
+    }
+
+    /// Changes settings; graphs built with other parameters are rebuilt by jobs.
+    pub(crate) fn configured(&self, change: &ConfigChange) -> Result<Self, Error> {
+        let ConfigChange { hnsw, segments, vectors, attributes } = change;
+        self.with_schema(|schema| {
+            schema.hnsw = hnsw.unwrap_or(schema.hnsw);
+            schema.segments = segments.unwrap_or(schema.segments);
+            if let Some(attributes) = attributes {
+                schema.attributes = attributes.clone();
+            }
+            for change in vectors {
+                let field = schema.vectors.iter_mut().find(|field| field.name == change.name);
+                let field = field.ok_or_else(|| Error::no_vector_field(change.name.as_str()))?;
+                field.hnsw = change.hnsw.or(field.hnsw);
+                field.residency = change.residency.unwrap_or(field.residency);
+            }
+            Ok(())
+        })
+    }
+
+    fn with_schema(
+        &self,
+        change: impl FnOnce(&mut Schema) -> Result<(), Error>,
+    ) -> Result<Self, Error> {
+        let mut schema = Schema::clone(&self.schema);
+        change(&mut schema)?;
+        let mut new = self.clone();
+        for live in &mut new.sealed {
+            if let Some(segment) = live.segment.without_stale(&schema) {
+                *live = live.with_segment(segment);
+            }
+        }
+        new.schema = Arc::new(schema);
+        new.operation += 1;
+        Ok(new)
+    }
+}
