@@ -1,1 +1,115 @@
-//! Joins the database and the dialects: open a store, get a request handler.
+//! The one place that joins everything: a store and a host in, a gateway with every dialect out.
+//!
+//! Adapters (the server, a worker, a browser) see this crate and nothing behind it; what they need
+//! of the others is re-exported here.
+
+use std::sync::Arc;
+
+pub use database::{
+    CollectionStats, CommitStats, Database, DatabaseStats, Host, JobStats, Options, UpkeepStats,
+};
+pub use dialects::all as dialects;
+pub use gateway;
+pub use gateway::{Build, Clock, MetricsSource};
+pub use model;
+pub use model::{BoxFuture, CollectionName, Error, Status};
+pub use storage;
+pub use storage::BlobStore;
+
+use gateway::{Context, Gateway};
+
+/// Settings of an [`App`].
+#[derive(Clone)]
+pub struct Config {
+    /// Of the database.
+    pub database: Options,
+    /// Of the gateway: keys, limits, origins.
+    pub gateway: gateway::Config,
+    /// What is running.
+    pub build: Build,
+    /// What the host tells about itself.
+    pub metrics: Arc<dyn MetricsSource>,
+}
+
+impl Default for Config {
+    /// No keys, usual limits, a host that tells nothing and is always ready.
+    fn default() -> Self {
+        Self {
+            database: Options::default(),
+            gateway: gateway::Config::default(),
+            build: Build::default(),
+            metrics: Arc::new(Silent),
+        }
+    }
+}
+
+/// A host that tells nothing about itself.
+struct Silent;
+
+impl MetricsSource for Silent {
+    fn metrics(&self) -> String {
+        String::new()
+    }
+
+    fn is_ready(&self) -> bool {
+        true
+    }
+}
+
+/// The clock of the database's host, as the gateway wants it.
+struct HostClock(Arc<dyn Host>);
+
+impl Clock for HostClock {
+    fn now_micros(&self) -> u64 {
+        self.0.monotonic_us()
+    }
+}
+
+/// An open database with every dialect in front of it.
+pub struct App {
+    database: Arc<Database>,
+    gateway: Arc<Gateway>,
+}
+
+impl App {
+    /// Opens the database in `store`, or begins one there.
+    ///
+    /// # Errors
+    /// As [`Database::open`].
+    pub async fn open(
+        store: Arc<dyn BlobStore>,
+        host: Arc<dyn Host>,
+        config: Config,
+    ) -> Result<Self, Error> {
+        let Config { database, gateway, build, metrics } = config;
+        let database = Database::open(store, Arc::clone(&host), database).await?;
+        let context = Context { clock: Arc::new(HostClock(host)), metrics, build };
+        let executor: Arc<dyn model::Executor> = Arc::clone(&database) as _;
+        let gateway = Gateway::new(executor, dialects::all(), context, gateway);
+        Ok(Self { database, gateway })
+    }
+
+    /// The database.
+    pub fn database(&self) -> Arc<Database> {
+        Arc::clone(&self.database)
+    }
+
+    /// The gateway, which gives listeners.
+    pub fn gateway(&self) -> &Arc<Gateway> {
+        &self.gateway
+    }
+
+    /// Finishes what was asked for and closes the database. Requests that come later are refused,
+    /// but for queries.
+    ///
+    /// # Errors
+    /// As [`Database::close`].
+    pub async fn close(&self) -> Result<(), Error> {
+        self.database.close().await
+    }
+}
+
+/// Names of the dialects of this build, in the order of their chapters in the manual.
+pub fn dialect_names() -> Vec<&'static str> {
+    dialects::all().iter().map(|dialect| dialect.name()).collect()
+}

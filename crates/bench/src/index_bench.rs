@@ -9,6 +9,7 @@ use index::{Allowed, DenseBlock, Hnsw, HnswParams, Probe, Scratch};
 use serde_json::{Value, json};
 
 use crate::dataset::Dataset;
+use crate::filter_bench;
 use crate::peers::{self, PeerResult};
 use crate::sweep::{Point, cpu_seconds, qps_at, sweep};
 use crate::truth;
@@ -50,6 +51,12 @@ pub(crate) struct Arguments {
     /// Neighbours per query.
     #[arg(long, default_value_t = 10)]
     k: usize,
+    /// Shares of rows that random filters allow, in 0..=1, to measure at --filter-ef.
+    #[arg(long, value_delimiter = ',')]
+    filters: Vec<f64>,
+    /// Candidates kept by a filtered walk.
+    #[arg(long, default_value_t = 100)]
+    filter_ef: usize,
     /// Also measure the peers whose scripts lie in --peer-scripts.
     #[arg(long)]
     peers: bool,
@@ -226,6 +233,17 @@ fn measure_ours(
         index.hot_bytes() / dataset.rows().max(1),
         index.unreachable_rows(None),
     );
+    let filters =
+        filter_bench::measure(&index, dataset, &arguments.filters, k, arguments.filter_ef);
+    for figure in &filters {
+        println!(
+            "{name}, {:.1} % allowed: recall {:.4}, walk {:.0} QPS, exact scan {:.0} QPS",
+            figure.share * 100.0,
+            figure.recall,
+            figure.walk_qps,
+            figure.scan_qps
+        );
+    }
     Ok(Line {
         name,
         build_s,

@@ -4,6 +4,7 @@
 //! within one run: the same program moves by a fifth between runs on a shared machine.
 
 mod dataset;
+mod filter_bench;
 mod index_bench;
 mod npy;
 mod peers;

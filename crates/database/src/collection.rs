@@ -22,6 +22,7 @@ mod upkeep;
 
 use std::sync::Arc;
 
+use engine::JobPolicy;
 use model::{CollectionInfo, CollectionName, Error, Outcome, Status, WriteOp};
 use storage::{BlobKey, codec};
 
@@ -86,17 +87,19 @@ impl Live {
     /// What is to be told in metrics.
     pub(crate) fn stats(&self) -> CollectionStats {
         let view = self.content();
-        let info = view.state.collection.info(&self.name);
-        let growing = view.state.collection.growing();
-        let status = self.status(info.status);
+        let collection = &view.state.collection;
+        let growing = collection.growing();
         CollectionStats {
             name: self.name.clone(),
-            status,
-            points: info.points,
-            segments: info.segments,
-            indexed_vectors: info.indexed_vectors,
-            growing_rows: growing.rows as u64,
-            growing_bytes: growing.bytes as u64,
+            status: self.status(match collection.next_job(&JobPolicy::idle()) {
+                Some(_) => Status::Optimizing,
+                None => Status::Ready,
+            }),
+            points: collection.points(),
+            segments: collection.segment_count() as u64,
+            indexed_vectors: collection.indexed_vectors(),
+            growing_rows: growing.rows,
+            growing_bytes: growing.bytes,
             log_tail: self.upkeep.log_tail(&view.position),
             part_bytes: view.state.parts.values().map(|part| part.bytes).sum(),
             waiting: self.journal.waiting() as u64,

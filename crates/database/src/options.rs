@@ -1,8 +1,13 @@
 //! Settings of a database.
 
+use engine::JobPolicy;
+
 /// Settings of a database; the defaults suit a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
+    /// When the engine's jobs are due. What it says of the present (`idle`, `log_entries`) is
+    /// filled in by the database, and `idle_log_entries` is [`Self::log_tail_max`].
+    pub policy: JobPolicy,
     /// Most heavy jobs (merging, building graphs) that run at once. Sealing does not count: it is
     /// quick, and writers may wait for it.
     pub heavy_jobs_max: usize,
@@ -20,6 +25,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
+            policy: JobPolicy::default(),
             heavy_jobs_max: 2,
             idle_ms: 500,
             checkpoints_kept: 2,

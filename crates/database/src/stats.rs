@@ -26,7 +26,7 @@ pub struct CollectionStats {
     pub segments: u64,
     /// Live vectors that an index covers.
     pub indexed_vectors: u64,
-    /// Rows that are not sealed yet, deleted ones included.
+    /// Live rows that are not sealed yet.
     pub growing_rows: u64,
     /// Bytes that they take in memory.
     pub growing_bytes: u64,
@@ -60,7 +60,7 @@ pub struct UpkeepStats {
 /// A job that runs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JobStats {
-    /// What it does: `seal`, `merge`, `index`, …
+    /// What it does: `seal`, `merge`, `columns` or `graphs`.
     pub kind: &'static str,
     /// Units done; rows, as a rule.
     pub done: u64,

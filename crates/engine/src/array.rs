@@ -99,13 +99,6 @@ impl AlignedFloats {
         let start = self.start * size_of::<f32>();
         Bytes::from_owner(Owner(self.floats)).slice(start..)
     }
-
-    /// A copy of `bytes` in memory of its own, on a cache line.
-    pub(crate) fn copy_of(floats: &[f32]) -> Bytes {
-        let mut copy = Self::with_capacity(floats.len());
-        copy.push_row(floats);
-        copy.into_bytes()
-    }
 }
 
 #[cfg(test)]

@@ -79,6 +79,11 @@ impl Collection {
         }
     }
 
+    /// Number of segments, sealed and growing.
+    pub fn segment_count(&self) -> usize {
+        self.sealed.len() + self.growing.len()
+    }
+
     /// Sealed, then growing segments.
     pub(crate) fn segments(&self) -> impl DoubleEndedIterator<Item = &LiveSegment> + Clone {
         self.sealed.iter().chain(&self.growing)
@@ -120,7 +125,7 @@ impl Collection {
     }
 }
 
-fn check_schema(schema: &Schema) -> Result<(), Error> {
+pub(crate) fn check_schema(schema: &Schema) -> Result<(), Error> {
     if !schema.vectors.is_sorted_by(|a, b| a.name < b.name) {
         return Err(Error::invalid("vector fields must ascend by name, names must be unique"));
     }

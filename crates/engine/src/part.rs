@@ -3,7 +3,7 @@
 use std::fmt;
 
 use bytes::Bytes;
-use model::{FieldPath, Residency, VectorName};
+use model::{FieldPath, VectorName};
 
 /// A sealed segment's name: a ULID chosen by whoever stores its parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,18 +18,6 @@ pub enum PartKind {
     Hnsw(VectorName),
     /// The column of a payload index.
     Column(FieldPath),
-}
-
-impl PartKind {
-    /// Where the bytes of such a part should live: graphs and codes are walked at random and want
-    /// to be in memory, the rest is mapped. (Vector fields that want residency are copied into
-    /// memory when their segment is opened.)
-    pub fn residency(&self) -> Residency {
-        match self {
-            Self::Hnsw(_) => Residency::Resident,
-            Self::Rows | Self::Column(_) => Residency::Mapped,
-        }
-    }
 }
 
 impl fmt::Display for PartKind {

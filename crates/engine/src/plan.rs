@@ -114,7 +114,8 @@ pub(crate) fn nearest(
     scratch: &mut Scratch,
 ) -> Vec<Scored> {
     let segment = &*live.segment;
-    let graph = segment.graph(ask.field);
+    // Without links configured, a graph that is still there is not used.
+    let graph = segment.graph(ask.field).filter(|_| schema.hnsw_of(&schema.vectors[ask.field]).m > 0);
     if ask.wanted == 0 || (ask.params.indexed_only && graph.is_none()) {
         return Vec::new();
     }

@@ -6,6 +6,7 @@ use filter::compile;
 use model::{Error, Filter, PointId, Record, Select};
 
 use crate::collection::Collection;
+use crate::segment::LiveSegment;
 use crate::source::Source;
 
 impl Collection {
@@ -24,11 +25,14 @@ impl Collection {
     }
 
     /// Number of points that match `filter`; when not `exact`, an estimate may be given.
-    pub fn count(&self, filter: Option<&Filter>, exact: bool) -> u64 {
+    ///
+    /// # Errors
+    /// None today; like every query, it may come to refuse what it cannot answer.
+    pub fn count(&self, filter: Option<&Filter>, exact: bool) -> Result<u64, Error> {
         let Some(filter) = filter else {
-            return self.points();
+            return Ok(self.points());
         };
-        let count = |live: &crate::segment::LiveSegment| {
+        let count = |live: &LiveSegment| {
             let source = Source::new(&live.segment, &self.schema);
             let compiled = compile(filter, &source);
             if exact {
@@ -37,6 +41,6 @@ impl Collection {
             let rows = u64::from(live.segment.block.len()).max(1);
             compiled.estimate().expected * u64::from(live.live_rows()) / rows
         };
-        self.segments().map(count).sum()
+        Ok(self.segments().map(count).sum())
     }
 }

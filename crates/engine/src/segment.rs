@@ -101,6 +101,33 @@ impl Segment {
         Ok(Self::assemble(self.id, Arc::clone(&self.block), graphs, columns, refs))
     }
 
+    /// This segment with the parts of these kinds that `other`, of the same rows, has.
+    pub(crate) fn adopting(&self, other: &Self, kinds: &[PartKind], schema: &Schema) -> Self {
+        let mut graphs = self.graphs.clone();
+        let mut columns = self.columns.clone();
+        let mut parts = self.parts.clone();
+        for kind in kinds {
+            match kind {
+                PartKind::Rows => {}
+                PartKind::Hnsw(name) => {
+                    for (at, field) in schema.vectors.iter().enumerate() {
+                        if field.name == *name {
+                            graphs[at].clone_from(&other.graphs[at]);
+                        }
+                    }
+                }
+                PartKind::Column(path) => {
+                    columns.retain(|(old, _)| old != path);
+                    let new = other.columns.iter().filter(|(new, _)| new == path);
+                    columns.extend(new.cloned());
+                }
+            }
+            parts.retain(|part| part.kind != *kind);
+            parts.extend(other.parts.iter().filter(|part| part.kind == *kind).cloned());
+        }
+        Self::assemble(self.id, Arc::clone(&self.block), graphs, columns, parts)
+    }
+
     /// This segment without columns that `schema` no longer declares; `None` when it has none.
     pub(crate) fn without_stale(&self, schema: &Schema) -> Option<Self> {
         let wanted = |path: &FieldPath, column: &Column| {

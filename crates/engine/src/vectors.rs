@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use index::DenseBlock;
-use model::{Residency, VectorField, VectorKind};
+use model::{VectorField, VectorKind};
 use rows::{BitSet, RowId};
 
 use crate::array::{AlignedFloats, Array};
@@ -56,17 +56,10 @@ impl Vectors {
         let VectorKind::Dense { dim, metric } = field.kind;
         let name = rows_name(field);
         let bytes = find(&name).ok_or(BlockError::Missing { name })?;
-        let mut dense = DenseBlock::new(bytes, dim.get(), metric)?;
+        let dense = DenseBlock::new(bytes, dim.get(), metric)?;
         let damaged = || BlockError::Vectors { field: field.name.as_str().to_owned() };
         if dense.len() != rows {
             return Err(damaged().into());
-        }
-        match field.residency {
-            Residency::Mapped => {}
-            Residency::Resident => {
-                let copy = AlignedFloats::copy_of(dense.matrix());
-                dense = DenseBlock::new(copy, dim.get(), metric)?;
-            }
         }
         let present = match find(&present_name(field)) {
             None => None,

@@ -4,7 +4,6 @@
 //! deleted: rows never change in place. All rows that one operation writes form one new block.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use filter::{Compiled, compile, payload};
 use model::{

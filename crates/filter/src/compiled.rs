@@ -112,7 +112,7 @@ fn sample(source: &dyn RowSource, passes: impl Fn(RowId) -> bool) -> Cardinality
             // Not the first row of each stretch: what repeats with the same period in the data
             // would be seen always or never. Multiples of the golden ratio spread evenly.
             let scattered = u64::from(at.wrapping_mul(0x9E37_79B9));
-            let offset = (start(at + 1) - start(at)) * scattered >> 32;
+            let offset = ((start(at + 1) - start(at)) * scattered) >> 32;
             passes(RowId((start(at) + offset) as u32))
         })
         .count();

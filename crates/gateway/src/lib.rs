@@ -13,6 +13,7 @@
 //! | [`context`] | what the host lends: clock, metrics, build |
 //! | [`counters`] | responses per route and status |
 //! | [`dialect`] | the trait, and why a request is refused before its handler |
+//! | [`json`] | JSON bodies, read fast |
 //! | [`manual`] | the route tables as Markdown |
 //! | [`route`] | one row of a dialect's table |
 //! | [`service`] | the gateway itself and its listeners |
@@ -23,6 +24,7 @@ pub mod context;
 mod cors;
 pub mod counters;
 pub mod dialect;
+pub mod json;
 pub mod manual;
 mod path;
 pub mod route;

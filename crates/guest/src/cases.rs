@@ -1,6 +1,8 @@
 //! The cases, by name. Each returns its answers as text.
 
+mod collections;
 mod indexes;
+mod points;
 mod vectors;
 
 /// A case: what it is called, and how to run it.
@@ -36,5 +38,13 @@ pub const CASES: &[Case] = &[
     Case {
         name: "index, few bits of precision",
         run: indexes::twins,
+    },
+    Case {
+        name: "engine, filters and plans",
+        run: collections::searches,
+    },
+    Case {
+        name: "engine, pages and counts",
+        run: collections::pages,
     },
 ];

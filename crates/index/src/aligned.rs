@@ -98,7 +98,7 @@ mod tests {
             buffer.fill(7);
             let bytes = buffer.into_bytes();
             assert_eq!(bytes.len(), len);
-            assert!(len == 0 || bytes.as_ptr() as usize % LINE_BYTES == 0);
+            assert!(len == 0 || (bytes.as_ptr() as usize).is_multiple_of(LINE_BYTES));
             assert!(bytes.iter().all(|&byte| byte == 7));
         }
     }

@@ -51,7 +51,7 @@ impl Default for HnswParams {
         Self {
             m: 16,
             ef_construct: 100,
-            seed: 0x5ee_d0f_5ce_2217,
+            seed: 0x5eed,
             builder: BuilderKind::Auto,
         }
     }

@@ -19,18 +19,18 @@ use crate::probe::sample_row;
 use crate::space::Space;
 
 /// Below this share of allowed rows a walk looks through the others instead of stepping on them.
-pub(crate) const TWO_HOP_SHARE: f64 = 0.4;
+pub(crate) const TWO_HOP_SHARE: f64 = 0.15;
 
 /// Allowed rows that a two-hop walk starts from besides the entry: the neighbourhood of the query
 /// may hold no allowed row at all.
 const SEED_ROWS: usize = 16;
 
-/// At most this many links are followed from one node in a two-hop walk: a dense filter would make
-/// it compare `links²` rows.
-const TWO_HOP_ROWS_MAX: usize = 96;
+/// A walk that looks through rows collects about this many allowed ones per step: as many as a row
+/// has links in an unfiltered walk.
+const BATCH_ROWS: usize = 32;
 
-/// At most this many rows that are not allowed are looked through from one node: all its links.
-const BRIDGES_MAX: usize = 64;
+/// It looks through at most this many rows per step, however few are allowed.
+const BRIDGES_MAX: usize = 16;
 
 /// How many rows ahead of the comparison their codes are asked for.
 const PREFETCH_ROWS: usize = 8;
@@ -57,6 +57,7 @@ pub struct Scratch {
     pub(crate) visited: Visited,
     pub(crate) pool: Pool,
     batch: Vec<u32>,
+    bridges: Vec<u32>,
     pub(crate) code: AlignedBytes,
 }
 
@@ -103,6 +104,12 @@ impl Visited {
         *word |= bit;
         self.rows.push(row);
         true
+    }
+
+    /// Unmarks `row`.
+    #[inline]
+    fn remove(&mut self, row: u32) {
+        self.words[row as usize / 64] &= !(1 << (row % 64));
     }
 }
 
@@ -298,31 +305,33 @@ impl<S: Space> Walker<'_, S> {
         }
     }
 
-    /// Collects the unvisited allowed rows at most two links from `row`.
+    /// Collects unvisited allowed rows around `row`: its links, and where a link is not allowed, the
+    /// links behind it, breadth first, until there are enough.
     fn gather_through(&mut self, row: u32, allowed: &impl Fn(u32) -> bool) {
-        let (visited, batch) = (&mut self.scratch.visited, &mut self.scratch.batch);
-        let mut bridges = [0_u32; BRIDGES_MAX];
-        let mut bridge_count = 0;
-        for link in self.base.links(row) {
-            if allowed(link) {
-                if visited.insert(link) {
-                    batch.push(link);
+        let Scratch { visited, batch, bridges, .. } = &mut *self.scratch;
+        bridges.clear();
+        let mut looked_through = 0;
+        let mut from = row;
+        loop {
+            for link in self.base.links(from) {
+                if !visited.insert(link) {
+                    continue;
                 }
-            } else if bridge_count < BRIDGES_MAX && visited.insert(link) {
-                bridges[bridge_count] = link;
-                bridge_count += 1;
-                self.base.prefetch(link);
+                if allowed(link) {
+                    batch.push(link);
+                } else {
+                    bridges.push(link);
+                    self.base.prefetch(link);
+                }
             }
+            let enough = batch.len() >= BATCH_ROWS || looked_through == BRIDGES_MAX;
+            let Some(&bridge) = bridges.get(looked_through).filter(|_| !enough) else { break };
+            from = bridge;
+            looked_through += 1;
         }
-        for &bridge in &bridges[..bridge_count] {
-            for link in self.base.links(bridge) {
-                if batch.len() >= TWO_HOP_ROWS_MAX {
-                    return;
-                }
-                if allowed(link) && visited.insert(link) {
-                    batch.push(link);
-                }
-            }
+        // Bridges that were not needed from here may be needed from elsewhere.
+        for &bridge in &bridges[looked_through..] {
+            visited.remove(bridge);
         }
     }
 

@@ -1,8 +1,8 @@
 //! What `/metrics` tells about the database and the process. The dialect that is asked puts its own
 //! beside it: collections, their points, responses.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use app::{CollectionStats, Database, DatabaseStats, MetricsSource, Status};
 
@@ -10,16 +10,24 @@ use crate::exposition::{Exposition, Kind};
 use crate::process::ProcessStats;
 
 /// Metrics of a running server.
+#[derive(Default)]
 pub struct ServerMetrics {
-    database: Arc<Database>,
+    /// Empty until recovery is over.
+    database: OnceLock<Arc<Database>>,
     /// Requests are refused once it stops.
     stopping: AtomicBool,
 }
 
 impl ServerMetrics {
-    /// Of `database` and this process.
-    pub fn new(database: Arc<Database>) -> Self {
-        Self { database, stopping: AtomicBool::new(false) }
+    /// Of this process; there is no database yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// From now on of `database` too. A second call changes nothing.
+    pub fn watch(&self, database: Arc<Database>) {
+        // Only a second call fails, which changes nothing.
+        let _ = self.database.set(database);
     }
 
     /// From now on the server says that it is not ready.
@@ -30,11 +38,12 @@ impl ServerMetrics {
 
 impl MetricsSource for ServerMetrics {
     fn metrics(&self) -> String {
-        render(&self.database.stats(), ProcessStats::read())
+        let stats = self.database.get().map(|database| database.stats());
+        render(&stats.unwrap_or_default(), ProcessStats::read())
     }
 
     fn is_ready(&self) -> bool {
-        !self.stopping.load(Ordering::Relaxed)
+        self.database.get().is_some() && !self.stopping.load(Ordering::Relaxed)
     }
 }
 
@@ -139,5 +148,48 @@ fn resources(text: &mut Exposition, process: ProcessStats) {
         ("process_open_fds", "Open files and sockets.", process.open_files),
     ] {
         text.family(Gauge, name, help).sample(&[], value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use app::{CollectionName, CommitStats, JobStats, UpkeepStats};
+
+    #[test]
+    fn a_collection_at_work_is_told_about() {
+        let upkeep = UpkeepStats {
+            running: vec![JobStats { kind: "index", done: 30, total: 120, running_ms: 1500 }],
+            done: vec![("seal", 3)],
+            ..UpkeepStats::default()
+        };
+        let open = CollectionStats {
+            name: CollectionName::new("a \"b\"").unwrap(),
+            status: Status::Optimizing,
+            points: 120,
+            segments: 2,
+            indexed_vectors: 0,
+            growing_rows: 20,
+            growing_bytes: 4096,
+            log_tail: 5,
+            part_bytes: 1 << 20,
+            waiting: 1,
+            commits: CommitStats { commits: 4, commit_us: 2_500_000, changes: 9, change_us: 10 },
+            upkeep,
+        };
+        let stats = DatabaseStats { collections: 1, open: vec![open] };
+        let text = render(&stats, None);
+        for line in [
+            r#"skerry_growing_rows{id="a \"b\""} 20"#,
+            r#"skerry_job_progress{id="a \"b\"",kind="index"} 0.25"#,
+            r#"skerry_job_seconds{id="a \"b\"",kind="index"} 1.5"#,
+            r#"skerry_jobs_total{id="a \"b\"",kind="seal"} 3"#,
+            r#"skerry_commit_seconds_total{id="a \"b\""} 2.5"#,
+            r#"skerry_read_only{id="a \"b\""} 0"#,
+        ] {
+            assert!(text.lines().any(|other| other == line), "{line} is not in\n{text}");
+        }
+        assert!(!text.contains("process_"), "nothing is known about the process");
     }
 }

@@ -1,17 +1,17 @@
 //! `skerry serve`: the database opened, its gateway on every port, and the orderly end.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use app::gateway::{self, Gateway, Mount};
-use storage_object::{memory_store, open_local};
-use tokio::signal::unix::{SignalKind, signal};
+use app::gateway::{self, Keys, Mount};
+use app::{App, BlobStore, Config};
 
 use crate::host::NativeHost;
 use crate::metrics::ServerMetrics;
-use crate::settings::{Data, Durability, Endpoint, LogFormat, Settings};
+use crate::settings::{Data, Endpoint, LogFormat, Settings};
+use crate::signals::Signals;
 use crate::transport::Transport;
 
 /// Why the server did not start, or did not end well.
@@ -35,5 +35,111 @@ pub enum ServeError {
     },
     /// Signals cannot be waited for.
     #[error("signals: {0}")]
-    Signals(io::Error),
+    Signals(#[from] io::Error),
+    /// A second signal came while the server was closing.
+    #[error("interrupted while closing")]
+    Interrupted,
+}
+
+/// Runs until the process is told to stop.
+///
+/// # Errors
+/// When it cannot start, and when the database cannot be closed; what was acknowledged is safe.
+pub async fn serve(settings: &Settings) -> Result<(), ServeError> {
+    // Before anything else, so that a signal during recovery is not lost.
+    let mut signals = Signals::new()?;
+    let started = Instant::now();
+    let data = |cause| ServeError::Data { data: settings.data.to_string(), cause };
+    let store = open_store(settings).map_err(data)?;
+    let host = Arc::new(NativeHost::new());
+    let metrics = Arc::new(ServerMetrics::new());
+    let app = App::open(store, host, config(settings, &metrics)).await.map_err(data)?;
+    metrics.watch(app.database());
+    let transport = Transport::new();
+    for (port, endpoint) in &settings.endpoints {
+        let address = SocketAddr::new(settings.listen, *port);
+        let listened = transport.listen(address, door(&app, endpoint)).await;
+        listened.map_err(|cause| ServeError::Listen { address, cause })?;
+    }
+    announce(settings, started.elapsed());
+    signals.next().await;
+    tracing::info!("stopping: requests under way are answered, then the database is closed");
+    metrics.stop();
+    tokio::select! {
+        closed = close(transport, &app) => closed.map_err(data),
+        () = signals.next() => Err(ServeError::Interrupted),
+    }
+}
+
+async fn close(transport: Transport, app: &App) -> Result<(), app::Error> {
+    if !transport.close().await {
+        tracing::warn!("some requests were not answered in time");
+    }
+    app.close().await?;
+    tracing::info!("closed");
+    Ok(())
+}
+
+/// The store of the settings.
+pub(crate) fn open_store(settings: &Settings) -> Result<Arc<dyn BlobStore>, app::Error> {
+    match &settings.data {
+        Data::Memory => Ok(Arc::new(storage_object::memory_store())),
+        Data::Directory(path) => {
+            let durability = match settings.durability {
+                crate::settings::Durability::Sync => storage_object::Durability::Sync,
+                crate::settings::Durability::Interval { period_ms } => {
+                    let period = Duration::from_millis(period_ms.into());
+                    storage_object::Durability::Interval(period)
+                }
+            };
+            Ok(storage_object::open_local(path, durability)?)
+        }
+    }
+}
+
+fn config(settings: &Settings, metrics: &Arc<ServerMetrics>) -> Config {
+    let keys = Keys::new(settings.api_key.clone(), settings.read_only_api_key.clone());
+    Config {
+        gateway: gateway::Config { keys, ..gateway::Config::default() },
+        metrics: Arc::clone(metrics) as _,
+        ..Config::default()
+    }
+}
+
+fn door(app: &App, endpoint: &Endpoint) -> gateway::Listener {
+    let mount = match endpoint {
+        Endpoint::Dialect(name) => Mount::Only(name),
+        Endpoint::All { root } => Mount::Prefixed { root },
+    };
+    app.gateway().listener(mount).expect("settings name only interfaces of this build")
+}
+
+/// Says where the server listens and what to try.
+fn announce(settings: &Settings, opened_in: Duration) {
+    let url = |port: u16| format!("http://{}", SocketAddr::new(settings.listen, port));
+    for name in &settings.missing {
+        tracing::warn!("{name}: this interface is not in this build, nothing listens on its port");
+    }
+    if !settings.listen.is_loopback() && settings.api_key.is_none() {
+        tracing::warn!("without --api-key, everyone who can reach this address can do everything");
+    }
+    let opened_ms = opened_in.as_millis() as u64;
+    let version = env!("CARGO_PKG_VERSION");
+    match settings.log_format {
+        LogFormat::Json => {
+            for (port, endpoint) in &settings.endpoints {
+                let (interface, url) = (endpoint.to_string(), url(*port));
+                tracing::info!(version, data = %settings.data, interface, url, opened_ms, "ready");
+            }
+        }
+        LogFormat::Text => {
+            println!("skerry {version}, data in {}, ready after {opened_ms} ms", settings.data);
+            for (port, endpoint) in &settings.endpoints {
+                println!("  {:<9} {}", endpoint.to_string(), url(*port));
+            }
+            let (port, _) = settings.endpoints.first().expect("settings have an endpoint");
+            let key = if settings.api_key.is_some() { " -H 'api-key: …'" } else { "" };
+            println!("try: curl{key} {}/collections", url(*port));
+        }
+    }
 }

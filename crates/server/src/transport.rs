@@ -10,6 +10,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 
+use app::gateway;
 use bytes::{Bytes, BytesMut};
 use http::header::{CONNECTION, EXPECT};
 use http::{HeaderValue, Request, Response};

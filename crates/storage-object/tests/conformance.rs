@@ -1,5 +1,5 @@
 //! The conformance suite over every store of this crate, and over stores broken on purpose.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -4,10 +4,12 @@ mod faulty_store;
 #[cfg(feature = "host")]
 mod host;
 mod map_store;
+mod oracle;
 mod schedule;
 
 pub use faulty_store::{Call, Fault, FaultyStore, Rule};
 #[cfg(feature = "host")]
 pub use host::SimHost;
 pub use map_store::MapStore;
+pub use oracle::{Oracle, OraclePoint};
 pub use schedule::{Task, block_on, interleave, yield_now};

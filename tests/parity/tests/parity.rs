@@ -79,7 +79,7 @@ impl Guest {
     }
 }
 
-/// Natively the graph is only reproducible on one thread; in wasm there is no other.
+/// Natively on several threads, of which wasm has none: the index must not depend on their number.
 fn natively(case: usize) -> String {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(1)

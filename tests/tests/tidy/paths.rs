@@ -67,6 +67,30 @@ fn as_path(word: &str) -> Option<String> {
         .then(|| format!("{first}/{}", last.split("::").next().unwrap_or("")))
 }
 
+/// What one line names that is not there.
+fn missing_in(line: &str, folder: &Path, names: &BTreeSet<String>) -> Vec<String> {
+    let mut missing = Vec::new();
+    for (word, is_link) in mentions(line) {
+        let is_file_name = word.ends_with(".rs") && !word.contains(['/', '*', ' ']);
+        if is_link {
+            let target = word.split('#').next().unwrap_or_default();
+            let outside = target.contains("://") || target.is_empty();
+            if !outside && !repository().join(folder).join(target).exists() {
+                missing.push(target.to_owned());
+            }
+        } else if let Some(path) = as_path(&word) {
+            missing.extend(
+                expand(&path)
+                    .into_iter()
+                    .filter(|it| !repository().join(it).exists()),
+            );
+        } else if is_file_name && !names.contains(&word) {
+            missing.push(word);
+        }
+    }
+    missing
+}
+
 #[test]
 fn paths_in_the_documentation_exist() {
     let names: BTreeSet<String> = files().iter().map(|file| file.name().to_owned()).collect();
@@ -80,27 +104,12 @@ fn paths_in_the_documentation_exist() {
         for (index, line) in file.text().unwrap_or_default().lines().enumerate() {
             // Fenced blocks are programs and their output, not claims about the tree.
             fenced ^= line.trim_start().starts_with("```");
-            let mut missing = |what: &str| {
-                violations.push(format!("{}:{}: there is no {what}", file.path, index + 1));
-            };
-            for (word, is_link) in mentions(line).into_iter().filter(|_| !fenced) {
-                if is_link {
-                    let target = word.split('#').next().unwrap_or_default();
-                    let outside = target.contains("://") || target.is_empty();
-                    if !outside && !repository().join(&folder).join(target).exists() {
-                        missing(target);
-                    }
-                } else if let Some(path) = as_path(&word) {
-                    for path in expand(&path) {
-                        if !repository().join(&path).exists() {
-                            missing(&path);
-                        }
-                    }
-                } else if word.ends_with(".rs") && !word.contains(['/', '*', ' ']) {
-                    if !names.contains(&word) {
-                        missing(&word);
-                    }
-                }
+            if !fenced {
+                violations.extend(
+                    missing_in(line, &folder, &names)
+                        .into_iter()
+                        .map(|what| format!("{}:{}: there is no {what}", file.path, index + 1)),
+                );
             }
         }
     }

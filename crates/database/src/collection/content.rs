@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use engine::Collection;
+use engine::{Collection, Installed};
 use model::{Error, WriteOp};
+use storage::Ulid;
 
-use super::parts::PartSet;
+use super::parts::{PartFile, PartSet};
 use crate::journal::State;
 
 /// Writers wait when the growing rows take so many times the bytes at which they are sealed.
@@ -20,6 +21,40 @@ pub(crate) struct Content {
     pub(crate) seal_bytes: u64,
 }
 
+impl Content {
+    /// The content with the result of a job, whose new files are `files`.
+    ///
+    /// # Errors
+    /// Those of [`Collection::install`].
+    pub(crate) fn install(
+        &self,
+        installed: &Installed,
+        files: &[Arc<PartFile>],
+    ) -> Result<Self, Error> {
+        let mut next = self.clone();
+        next.collection = self.collection.install(installed)?;
+        let added = files.iter().map(|file| (file.id, Arc::clone(file)));
+        next.parts = Arc::new(self.parts.iter().map(copied).chain(added).collect());
+        next.drop_unnamed_parts();
+        Ok(next)
+    }
+
+    /// Leaves out the files that no segment names any more.
+    fn drop_unnamed_parts(&mut self) {
+        let named = self.collection.parts().filter_map(|(_, part)| {
+            self.parts.get_key_value(&Ulid::parse(&part.key)?).map(copied)
+        });
+        let named: PartSet = named.collect();
+        if named.len() < self.parts.len() {
+            self.parts = Arc::new(named);
+        }
+    }
+}
+
+fn copied((id, file): (&Ulid, &Arc<PartFile>)) -> (Ulid, Arc<PartFile>) {
+    (*id, Arc::clone(file))
+}
+
 impl State for Content {
     type Change = Vec<WriteOp>;
     type Answer = u64;
@@ -29,11 +64,17 @@ impl State for Content {
         for operation in operations {
             next.collection = next.collection.apply(operation)?;
         }
+        // Dropping an index drops its columns.
+        if next.collection.parts().count() < next.parts.len() {
+            next.drop_unnamed_parts();
+        }
         let operation = next.collection.operation();
         Ok((next, operation))
     }
 
     fn is_saturated(&self) -> bool {
-        self.collection.growing().bytes as u64 > SATURATION * self.seal_bytes
+        let growing = self.collection.growing();
+        // Without live rows there is nothing to seal, and nothing to wait for.
+        growing.rows > 0 && growing.bytes > SATURATION.saturating_mul(self.seal_bytes)
     }
 }

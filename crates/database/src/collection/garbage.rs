@@ -3,10 +3,13 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Weak};
 
+use model::Error;
 use storage::Ulid;
+use storage::collect::{collect_log, collect_parts};
 use storage::log::Position;
 
-use super::parts::PartSet;
+use super::Live;
+use super::parts::{self, PartSet};
 
 /// The newest checkpoints and the part files that they name, oldest first.
 #[derive(Default)]
@@ -99,6 +102,55 @@ impl Inventory {
     pub(crate) fn knows(&self, id: Ulid) -> bool {
         self.known.contains(&id)
     }
+}
+
+/// Removes what nobody needs. What fails is tried again after the next checkpoint.
+pub(super) async fn collect(live: &Live) {
+    match try_collect(live).await {
+        Ok(0) => {}
+        Ok(removed) => {
+            live.upkeep.lock().stats.removed += removed;
+            tracing::debug!(collection = %live.name, removed, "removed old objects");
+        }
+        Err(error) => {
+            tracing::warn!(collection = %live.name, %error, "old objects were not removed");
+        }
+    }
+}
+
+async fn try_collect(live: &Live) -> Result<u64, Error> {
+    let (store, prefix) = (&*live.shared.store, &live.prefix);
+    let options = &live.shared.options;
+    let collected = collect_log(store, prefix, options.checkpoints_kept).await?;
+    let mut removed = collected.entries + collected.checkpoints;
+    let garbage = {
+        let state = live.upkeep.lock();
+        state.inventory.garbage(&live.content().state.parts, &state.kept)
+    };
+    for id in garbage {
+        parts::remove(store, prefix, id).await?;
+        live.upkeep.lock().inventory.forget(id);
+        removed += 1;
+    }
+    Ok(removed + sweep(live).await?)
+}
+
+/// Removes files that a dead process left, once. Not before every checkpoint that may be fallen
+/// back on is one whose files this process knows.
+async fn sweep(live: &Live) -> Result<u64, Error> {
+    let options = &live.shared.options;
+    {
+        let mut state = live.upkeep.lock();
+        if state.swept || state.kept.len() < options.checkpoints_kept {
+            return Ok(0);
+        }
+        state.swept = true;
+    }
+    // Jobs that run have named their files less than the grace ago.
+    let known = |id| live.upkeep.lock().inventory.knows(id);
+    let (store, now_ms) = (&*live.shared.store, live.shared.host.unix_ms());
+    let swept = collect_parts(store, &live.prefix, known, now_ms, options.orphan_grace_ms).await?;
+    Ok(swept.parts)
 }
 
 #[cfg(test)]

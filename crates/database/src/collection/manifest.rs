@@ -13,7 +13,9 @@ use super::parts::{PartFile, PartSet};
 
 /// Blocks of the rows that are opened unread: large, touched for few rows, and trusted for no
 /// position. Damage in them gives a wrong answer and is found when the segment is rewritten.
-const UNREAD: [&str; 2] = ["vector", "payload"];
+fn is_left_unread(block: &str) -> bool {
+    block == "payloads" || block.starts_with("vectors.")
+}
 
 /// The payload of a checkpoint of `content`; `None` while there are growing rows.
 pub(super) fn encode(content: &Content) -> Option<Vec<Bytes>> {
@@ -68,16 +70,14 @@ fn part_ref(part: PartEntry) -> PartRef {
     PartRef { kind: kind(part.role), key: part.id.to_string() }
 }
 
-/// The blocks of a part, checked unless [`UNREAD`].
+/// The blocks of a part, checked unless they are left unread.
 ///
 /// # Errors
 /// `Corrupt`.
 pub(super) fn blocks(kind: &PartKind, file: &PartFile) -> Result<Blocks, Error> {
     let container = &file.container;
     let open = |name: &str| match kind {
-        PartKind::Rows if UNREAD.iter().any(|prefix| name.starts_with(prefix)) => {
-            container.block_unverified(name)
-        }
+        PartKind::Rows if is_left_unread(name) => container.block_unverified(name),
         PartKind::Rows | PartKind::Hnsw(_) | PartKind::Column(_) => container.block(name),
     };
     let blocks = container.directory().blocks().iter();

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use engine::Collection;
 use futures::future::try_join_all;
-use model::{Error, WriteOp};
+use model::{Error, Schema, WriteOp};
 use storage::codec::{self, CollectionState};
-use storage::log::{Entry, EntryKind, Log, LogError, Position, Recovery, Replay};
+use storage::log::{Entry, EntryKind, Log, LogError, Recovery, Replay};
 
 use super::content::Content;
 use super::garbage::Kept;
@@ -95,7 +95,7 @@ fn empty(shared: &Shared, registered: &Registered) -> Result<Content, Error> {
     Ok(Content {
         collection,
         parts: Arc::default(),
-        seal_bytes: shared.options.policy.seal_bytes(),
+        seal_bytes: shared.options.policy.seal_bytes,
     })
 }
 
@@ -114,7 +114,7 @@ async fn restore(
     let files = try_join_all(files).await?;
     let parts: PartSet = files.into_iter().map(|file| (file.id, file)).collect();
     let collection = manifest::restore(state, &parts)?;
-    Ok(Content { collection, parts: Arc::new(parts), seal_bytes: shared.options.seal_bytes() })
+    Ok(Content { collection, parts: Arc::new(parts), seal_bytes: shared.options.policy.seal_bytes })
 }
 
 /// Applies the rest of the log. Gives the last good state and, if the log is damaged, how.

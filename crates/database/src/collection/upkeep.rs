@@ -7,7 +7,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use engine::Job;
+use engine::{Job, JobPolicy};
 use futures::future::{Either, select};
 use model::Error;
 use storage::log::Position;
@@ -25,6 +25,9 @@ use super::content::Content;
 /// First pause after a failed job; each further failure doubles it.
 const RETRY_MS: u64 = 1_000;
 const RETRY_MS_MAX: u64 = 300_000;
+
+/// A log tail of so many times the usual length is cut even while writes arrive.
+const BUSY_TAILS: u64 = 16;
 
 /// Background work of one collection.
 pub(crate) struct Upkeep {
@@ -125,9 +128,12 @@ impl Upkeep {
         position.n.saturating_sub(self.lock().kept.newest())
     }
 
-    /// No new job begins.
+    /// No new job begins, and those that run stop at their next step.
     pub(super) fn stop(&self) {
-        self.lock().stopping = true;
+        let mut state = self.lock();
+        state.stopping = true;
+        state.jobs.iter().for_each(|job| job.cancel());
+        drop(state);
         self.signal.notify();
     }
 
@@ -149,9 +155,32 @@ impl Upkeep {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A job of `lane` has ended.
-    pub(super) fn job_ended(&self, lane: LaneName, outcome: &Result<(), Error>, now_us: u64) {
+    /// A job begins.
+    pub(super) fn job_started(&self, job: &Arc<Running>) {
         let mut state = self.lock();
+        if state.stopping {
+            job.cancel();
+        }
+        state.jobs.push(Arc::clone(job));
+    }
+
+    /// A job of `lane` has ended.
+    pub(super) fn job_ended(
+        &self,
+        lane: LaneName,
+        job: &Arc<Running>,
+        outcome: &Result<(), Error>,
+        now_us: u64,
+    ) {
+        let mut state = self.lock();
+        state.jobs.retain(|other| !Arc::ptr_eq(job, other));
+        if outcome.is_ok() {
+            let kind = job.stats(now_us).kind;
+            match state.stats.done.iter_mut().find(|(other, _)| *other == kind) {
+                Some((_, count)) => *count += 1,
+                None => state.stats.done.push((kind, 1)),
+            }
+        }
         let lane = &mut state.lanes[lane as usize];
         lane.busy = false;
         lane.retry.note(outcome, now_us);
@@ -180,7 +209,7 @@ pub(super) fn kick(live: &Arc<Live>) {
         // The loop looks again on its own when the collection is idle; only writers who may soon
         // have to wait are worth waking it for at every commit.
         let content = &live.journal.view().state;
-        let full = content.collection.growing().bytes as u64 > content.seal_bytes;
+        let full = content.collection.growing().bytes > content.seal_bytes;
         let wake = full && !state.lanes[LaneName::Seal as usize].busy;
         drop(state);
         if wake {
@@ -241,23 +270,11 @@ fn next_step(live: &Live) -> Step {
     let view = live.journal.view();
     let idle_at_us = state.last_write_us.map_or(0, |at| at + 1000 * live.shared.options.idle_ms);
     let idle = now_us >= idle_at_us;
-    let mut wake_us = u64::MAX;
-    for lane in [LaneName::Seal, LaneName::Optimize] {
-        let Lane { busy, retry } = &mut state.lanes[lane as usize];
-        if *busy {
-            continue;
-        }
-        let job = job::next(live, &view, lane, idle, state.kept.names(&view.state.parts));
-        match job {
-            Some(job) if now_us >= retry.not_before_us => {
-                *busy = true;
-                drop(guard);
-                return Step::Job(lane, view, job);
-            }
-            Some(_) => wake_us = wake_us.min(retry.not_before_us),
-            None if !idle => wake_us = wake_us.min(idle_at_us),
-            None => {}
-        }
+    let mut wake_us = if idle { u64::MAX } else { idle_at_us };
+    if let Some((lane, job)) = next_job(live, state, &view, idle, now_us, &mut wake_us) {
+        state.lanes[lane as usize].busy = true;
+        drop(guard);
+        return Step::Job(lane, view, job);
     }
     let seal_busy = state.lanes[LaneName::Seal as usize].busy;
     if !seal_busy && wants_checkpoint(live, state, &view, idle) {
@@ -277,6 +294,42 @@ fn next_step(live: &Live) -> Step {
     }
     state.running = false;
     Step::End
+}
+
+/// The job to begin now, if any; `wake_us` becomes the time at which a failed one is tried again.
+fn next_job(
+    live: &Live,
+    state: &UpkeepState,
+    view: &View<Content>,
+    idle: bool,
+    now_us: u64,
+    wake_us: &mut u64,
+) -> Option<(LaneName, Job)> {
+    let tail = view.position.n.saturating_sub(state.kept.newest());
+    let tail_max = live.shared.options.log_tail_max;
+    let mut policy = JobPolicy {
+        idle,
+        log_entries: tail,
+        idle_log_entries: tail_max,
+        ..live.shared.options.policy
+    };
+    let mut settled = idle && !state.kept.names(&view.state.parts);
+    for lane in [LaneName::Optimize, LaneName::Seal] {
+        let Lane { busy, retry } = &state.lanes[lane as usize];
+        if lane == LaneName::Seal && (settled || tail > BUSY_TAILS.saturating_mul(tail_max)) {
+            (policy.seal_rows, policy.idle_seal_rows) = (1, 1);
+        }
+        let job = if *busy { None } else { job::next(&view.state, lane, &policy) };
+        // Results of jobs become durable by a checkpoint, for which a few growing rows are sealed
+        // too; but only once, after the last job.
+        settled &= !busy && job.is_none();
+        match job {
+            Some(job) if now_us >= retry.not_before_us => return Some((lane, job)),
+            Some(_) => *wake_us = (*wake_us).min(retry.not_before_us),
+            None => {}
+        }
+    }
+    None
 }
 
 /// Whether a checkpoint of the newest state can be written and is worth it.

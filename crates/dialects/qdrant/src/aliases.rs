@@ -14,16 +14,16 @@ struct WireChanges {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
 enum WireChange {
-    CreateAlias {
+    #[serde(rename = "create_alias")]
+    Create {
         collection_name: String,
         alias_name: String,
     },
-    DeleteAlias {
-        alias_name: String,
-    },
-    RenameAlias {
+    #[serde(rename = "delete_alias")]
+    Delete { alias_name: String },
+    #[serde(rename = "rename_alias")]
+    Rename {
         old_alias_name: String,
         new_alias_name: String,
     },
@@ -48,7 +48,7 @@ fn new_name(field: &str, name: &str) -> Result<CollectionName, Failure> {
 impl WireChange {
     fn decode(self) -> Result<AliasChange, Failure> {
         Ok(match self {
-            Self::CreateAlias {
+            Self::Create {
                 collection_name,
                 alias_name,
             } => AliasChange::Create {
@@ -56,10 +56,10 @@ impl WireChange {
                 collection: CollectionName::new(&collection_name)
                     .map_err(|_| model::Error::no_collection(&collection_name))?,
             },
-            Self::DeleteAlias { alias_name } => AliasChange::Delete {
+            Self::Delete { alias_name } => AliasChange::Delete {
                 alias: new_name("alias_name", &alias_name)?,
             },
-            Self::RenameAlias {
+            Self::Rename {
                 old_alias_name,
                 new_alias_name,
             } => AliasChange::Rename {

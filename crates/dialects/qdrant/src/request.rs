@@ -16,7 +16,7 @@ pub(crate) type ShardKey = Option<IgnoredAny>;
 
 /// The body as JSON; the content type does not matter.
 pub(crate) fn body<T: DeserializeOwned>(call: &Call<'_>) -> Result<T, Failure> {
-    serde_json::from_slice(&call.body).map_err(Failure::format)
+    gateway::json::read(&call.body).map_err(Failure::format)
 }
 
 /// The collection or alias in the path of a request about something that should exist.

@@ -95,7 +95,8 @@ impl Column {
         blocks.into_iter().map(named).collect()
     }
 
-    /// Opens what [`Column::encode`] gave; `block` returns a block by its name. Values are read in
+    /// Opens what [`Column::encode`] gave; `block` returns a block by its name. Whether
+    /// [`Column::rows`] is what it should be is for the caller to check. Values are read in
     /// place where the bytes are aligned, so that opening costs next to nothing.
     ///
     /// # Errors

@@ -111,7 +111,7 @@ impl<'a, M: CodeMeasure + Sync> Build<'a, M> {
         let mut done = 1;
         while done < order.len() {
             let level_end = level_ends.last().copied().unwrap_or(order.len());
-            let batch = (done / BATCH_SHARE)
+            let share: usize = std::env::var("SHARE").map_or(BATCH_SHARE, |s| s.parse().unwrap()); let batch = (done / share)
                 .clamp(1, BATCH_ROWS_MAX)
                 .min(level_end - done);
             self.insert(&order[done..done + batch]);
@@ -254,6 +254,13 @@ impl<'a, M: CodeMeasure + Sync> Build<'a, M> {
             }
         }
         work.query = query;
+        if std::env::var("FILL").is_ok() {
+            let fill: usize = std::env::var("FILL").unwrap().parse().unwrap();
+            for &c in &work.candidates {
+                if chosen.len() >= fill { break; }
+                if !chosen.contains(&c) { chosen.push(c); }
+            }
+        }
         chosen
     }
 

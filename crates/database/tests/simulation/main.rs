@@ -1,0 +1,11 @@
+//! The database on a simulated host and a store that fails where the test says: every step is
+//! chosen by a seed, so every failure can be repeated.
+
+#![allow(clippy::unwrap_used)]
+
+mod catalog;
+mod crash;
+mod fault;
+mod upkeep;
+mod world;
+mod write;

@@ -1,0 +1,133 @@
+//! Putting the result of a job into the state as it is by then.
+//!
+//! A job worked on an older state. What was deleted or written again since must stay so: a row of
+//! the new segment lives only if its point is still the very row that the job read, which the
+//! version (the number of the operation that wrote it) tells.
+
+use std::sync::Arc;
+
+use model::Error;
+use rows::{RowId, RowSet};
+
+use crate::block::RowBlock;
+use crate::collection::Collection;
+use crate::part::{PartKind, SegmentId};
+use crate::segment::{LiveSegment, Segment};
+
+/// The opened result of a job, to be installed once or more; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Installed(pub(crate) Change);
+
+/// What a job changes.
+#[derive(Clone, Debug)]
+pub(crate) enum Change {
+    /// All growing rows of an older state as a segment; `None` when none of them lived.
+    Sealed(Option<Arc<Segment>>),
+    /// The live rows of `sources` as one segment; `None` when none of them lived.
+    Merged {
+        segment: Option<Arc<Segment>>,
+        sources: Vec<SegmentId>,
+    },
+    /// A segment with more parts, of these kinds.
+    Extended {
+        segment: Arc<Segment>,
+        kinds: Vec<PartKind>,
+    },
+}
+
+impl Collection {
+    /// The state with the result of a job. Answers are the same before and after; only their
+    /// speed and where rows lie differ.
+    ///
+    /// Installing into the very state that a seal was made from leaves no growing rows: that is
+    /// the state of a checkpoint.
+    ///
+    /// # Errors
+    /// `Internal` when a segment that the job worked on is no longer there.
+    pub fn install(&self, done: &Installed) -> Result<Self, Error> {
+        match &done.0 {
+            Change::Sealed(segment) => Ok(self.install_sealed(segment.as_ref())),
+            Change::Merged { segment, sources } => self.install_merged(segment.as_ref(), sources),
+            Change::Extended { segment, kinds } => self.install_extended(segment, kinds),
+        }
+    }
+
+    fn install_sealed(&self, segment: Option<&Arc<Segment>>) -> Self {
+        let mut new = self.clone();
+        let Some(segment) = segment else {
+            new.growing.retain(|live| live.live_rows() > 0);
+            return new;
+        };
+        let mut moved = Vec::new();
+        for live in &mut new.growing {
+            let mut covered = Vec::new();
+            for row in live.live().iter() {
+                if let Some(to) = same_row(&live.segment.block, row, &segment.block) {
+                    covered.push(row);
+                    moved.push(to);
+                }
+            }
+            if !covered.is_empty() {
+                *live = live.without(covered);
+            }
+        }
+        new.growing.retain(|live| live.live_rows() > 0);
+        let gone = moved.into_iter().collect::<RowSet>().complement(segment.block.len());
+        new.sealed.push(self.current(segment).without(gone.iter()));
+        new
+    }
+
+    fn install_merged(
+        &self,
+        segment: Option<&Arc<Segment>>,
+        sources: &[SegmentId],
+    ) -> Result<Self, Error> {
+        let mut new = self.clone();
+        let mut gone = Vec::new();
+        for id in sources {
+            let live = new.sealed.remove(self.sealed_position(&new, *id)?);
+            let Some(segment) = segment else { continue };
+            // Rows that were deleted before the job began are not in the segment, or there in a
+            // later version from another source.
+            let deleted = live.deleted.rows().iter();
+            gone.extend(
+                deleted.filter_map(|row| same_row(&live.segment.block, row, &segment.block)),
+            );
+        }
+        if let Some(segment) = segment {
+            new.sealed.push(self.current(segment).without(gone));
+        }
+        Ok(new)
+    }
+
+    fn install_extended(&self, segment: &Segment, kinds: &[PartKind]) -> Result<Self, Error> {
+        let id = segment.id.ok_or_else(|| Error::internal("growing rows were extended"))?;
+        let mut new = self.clone();
+        let at = self.sealed_position(&new, id)?;
+        let live = &mut new.sealed[at];
+        let extended = live.segment.adopting(segment, kinds, &self.schema);
+        *live = live.with_segment(extended.without_stale(&self.schema).unwrap_or(extended));
+        Ok(new)
+    }
+
+    /// `segment` under this state's schema: indexes may have been dropped since it was made.
+    fn current(&self, segment: &Arc<Segment>) -> LiveSegment {
+        LiveSegment {
+            segment: segment.without_stale(&self.schema).map_or(Arc::clone(segment), Arc::new),
+            deleted: Arc::default(),
+        }
+    }
+
+    fn sealed_position(&self, of: &Self, id: SegmentId) -> Result<usize, Error> {
+        of.sealed
+            .iter()
+            .position(|live| live.segment.id == Some(id))
+            .ok_or_else(|| Error::internal("a job worked on a segment that is gone"))
+    }
+}
+
+/// The row of `into` that is the very `row` of `from`: the same point in the same version.
+fn same_row(from: &RowBlock, row: RowId, into: &RowBlock) -> Option<RowId> {
+    let found = into.ids.find(from.ids.get(row))?;
+    (into.version(found) == from.version(row)).then_some(found)
+}

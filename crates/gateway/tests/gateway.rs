@@ -1,0 +1,321 @@
+//! The gateway from outside, over two toy dialects.
+#![allow(clippy::unwrap_used)]
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context as TaskContext, Poll, Waker};
+
+use bytes::Bytes;
+use http::{Method, StatusCode};
+use model::{BoxFuture, Command, Error, Executor, Outcome, Query, Reply};
+use skerry_gateway::{
+    Access, Build, Call, Clock, Config, Context, Dialect, Gateway, Keys, Listener, MetricsSource,
+    Mount, Refusal, Request, Response, Route, manual,
+};
+
+/// Says what it was called with.
+fn echo(call: Call<'_>) -> BoxFuture<'_, Response> {
+    Box::pin(async move {
+        let name = if call.body.is_empty() {
+            call.param("name")
+        } else {
+            "body"
+        };
+        let pairs: Vec<_> = call
+            .query_pairs()
+            .map(|(k, v)| format!("{k}={v}"))
+            .collect();
+        Response::new(Bytes::from(format!("{name} {pairs:?} {}", call.seconds())))
+    })
+}
+
+fn broken(_: Call<'_>) -> BoxFuture<'_, Response> {
+    Box::pin(async { panic!("on purpose") })
+}
+
+static ROUTES: &[Route] = &[
+    Route {
+        method: Method::GET,
+        path: "/open/{name}",
+        access: Access::Open,
+        handler: echo,
+        doc: "Open to all",
+    },
+    Route {
+        method: Method::GET,
+        path: "/things/{name}",
+        access: Access::Read,
+        handler: echo,
+        doc: "Reads a thing",
+    },
+    Route {
+        method: Method::PUT,
+        path: "/things/{name}",
+        access: Access::Write,
+        handler: echo,
+        doc: "Writes a thing",
+    },
+    Route {
+        method: Method::GET,
+        path: "/broken",
+        access: Access::Read,
+        handler: broken,
+        doc: "Breaks down",
+    },
+];
+
+struct Toy(&'static str);
+
+impl Dialect for Toy {
+    fn name(&self) -> &'static str {
+        self.0
+    }
+
+    fn routes(&self) -> &'static [Route] {
+        ROUTES
+    }
+
+    fn refuse(&self, refusal: &Refusal, _: f64) -> Response {
+        let mut response = Response::new(Bytes::from(format!("{} {refusal:?}", self.0)));
+        *response.status_mut() = match refusal {
+            Refusal::NoKey | Refusal::WrongKey => StatusCode::UNAUTHORIZED,
+            Refusal::Forbidden => StatusCode::FORBIDDEN,
+            Refusal::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Refusal::NoRoute => StatusCode::NOT_FOUND,
+            Refusal::WrongMethod { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Refusal::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        response
+    }
+}
+
+struct Nothing;
+
+impl Executor for Nothing {
+    fn execute(&self, _: Command) -> BoxFuture<'_, Result<Outcome, Error>> {
+        Box::pin(async { Ok(Outcome::Done) })
+    }
+
+    fn query(&self, _: Query) -> BoxFuture<'_, Result<Reply, Error>> {
+        Box::pin(async { Ok(Reply::Count(0)) })
+    }
+}
+
+impl MetricsSource for Nothing {
+    fn metrics(&self) -> String {
+        String::new()
+    }
+
+    fn is_ready(&self) -> bool {
+        true
+    }
+}
+
+/// A second passes whenever someone looks.
+#[derive(Default)]
+struct Ticking(AtomicU64);
+
+impl Clock for Ticking {
+    fn now_micros(&self) -> u64 {
+        self.0.fetch_add(1_000_000, Ordering::Relaxed)
+    }
+}
+
+fn gateway(config: Config) -> Arc<Gateway> {
+    let context = Context {
+        clock: Arc::new(Ticking::default()),
+        metrics: Arc::new(Nothing),
+        build: Build::default(),
+    };
+    Gateway::new(
+        Arc::new(Nothing),
+        &[&Toy("red"), &Toy("blue")],
+        context,
+        config,
+    )
+}
+
+fn red(config: Config) -> Listener {
+    gateway(config).listener(Mount::Only("red")).unwrap()
+}
+
+fn request(method: &str, path: &str) -> Request {
+    http::Request::builder()
+        .method(method)
+        .uri(path)
+        .body(Bytes::new())
+        .unwrap()
+}
+
+fn serve(listener: &Listener, request: Request) -> Response {
+    let mut context = TaskContext::from_waker(Waker::noop());
+    match pin!(listener.serve(request)).poll(&mut context) {
+        Poll::Ready(response) => response,
+        Poll::Pending => panic!("nothing here waits"),
+    }
+}
+
+fn text(response: &Response) -> &str {
+    core::str::from_utf8(response.body()).unwrap()
+}
+
+#[test]
+fn parameters_and_pairs_are_decoded() {
+    let response = serve(
+        &red(Config::default()),
+        request("GET", "/open/a%2Fb/?x=1+2&y=%26&z"),
+    );
+    assert_eq!(text(&response), r#"a/b ["x=1 2", "y=&", "z="] 1"#);
+}
+
+#[test]
+fn unknown_paths_and_methods_are_told_apart() {
+    let listener = red(Config::default());
+    assert_eq!(
+        serve(&listener, request("GET", "/none")).status(),
+        StatusCode::NOT_FOUND
+    );
+    let response = serve(&listener, request("DELETE", "/things/a"));
+    assert_eq!(text(&response), "red WrongMethod { allowed: [GET, PUT] }");
+}
+
+#[test]
+fn keys_decide_who_may_do_what() {
+    let keys = Keys::new(Some("full".into()), Some("look".into()));
+    let listener = red(Config {
+        keys,
+        ..Config::default()
+    });
+    let status = |method: &str, path: &str, key: Option<&str>| {
+        let mut request = request(method, path);
+        if let Some(key) = key {
+            request
+                .headers_mut()
+                .insert("api-key", key.parse().unwrap());
+        }
+        serve(&listener, request).status().as_u16()
+    };
+    assert_eq!(status("GET", "/open/a", None), 200);
+    assert_eq!(status("GET", "/things/a", None), 401);
+    assert_eq!(status("GET", "/things/a", Some("wrong")), 401);
+    assert_eq!(status("GET", "/things/a", Some("look")), 200);
+    assert_eq!(status("PUT", "/things/a", Some("look")), 403);
+    assert_eq!(status("PUT", "/things/a", Some("full")), 200);
+    // Which paths exist is nobody's business without a key.
+    assert_eq!(status("GET", "/none", None), 401);
+    assert_eq!(status("GET", "/none", Some("look")), 404);
+}
+
+#[test]
+fn long_bodies_are_refused_in_the_words_of_the_dialect() {
+    let listener = red(Config {
+        body_bytes_max: 3,
+        ..Config::default()
+    });
+    let with_body = |body: &'static str| {
+        let mut request = request("PUT", "/things/a");
+        *request.body_mut() = Bytes::from_static(body.as_bytes());
+        serve(&listener, request)
+    };
+    assert_eq!(with_body("abc").status(), StatusCode::OK);
+    let refused = with_body("abcd");
+    assert_eq!(
+        text(&refused),
+        "red BodyTooLarge { bytes: Some(4), bytes_max: 3 }"
+    );
+    let early = listener.too_large(&"/things/a".parse().unwrap(), None);
+    assert_eq!(
+        text(&early),
+        "red BodyTooLarge { bytes: None, bytes_max: 3 }"
+    );
+}
+
+#[test]
+fn a_panic_stays_inside_its_request() {
+    let listener = red(Config::default());
+    let response = serve(&listener, request("GET", "/broken"));
+    assert_eq!(text(&response), "red Panicked");
+    assert_eq!(
+        serve(&listener, request("GET", "/open/a")).status(),
+        StatusCode::OK
+    );
+}
+
+#[test]
+fn head_is_get_without_the_body() {
+    let listener = red(Config::default());
+    let response = serve(&listener, request("HEAD", "/open/abc"));
+    assert_eq!(response.status(), StatusCode::OK);
+    assert!(response.body().is_empty());
+    assert_eq!(response.headers()["content-length"], "8");
+}
+
+#[test]
+fn pages_of_any_origin_may_ask() {
+    let keys = Keys::new(Some("full".into()), None);
+    let listener = red(Config {
+        keys,
+        ..Config::default()
+    });
+    let mut preflight = request("OPTIONS", "/things/a");
+    let headers = preflight.headers_mut();
+    headers.insert("origin", "https://example.org".parse().unwrap());
+    headers.insert("access-control-request-method", "PUT".parse().unwrap());
+    headers.insert("access-control-request-headers", "api-key".parse().unwrap());
+    let response = serve(&listener, preflight);
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(response.headers()["access-control-allow-origin"], "*");
+    assert_eq!(response.headers()["access-control-allow-methods"], "PUT");
+    assert_eq!(
+        response.headers()["access-control-allow-headers"],
+        "api-key"
+    );
+
+    let mut plain = request("GET", "/things/a");
+    plain
+        .headers_mut()
+        .insert("origin", "https://example.org".parse().unwrap());
+    // Even a refusal must be readable, or the page learns nothing.
+    let response = serve(&listener, plain);
+    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(response.headers()["access-control-allow-origin"], "*");
+}
+
+#[test]
+fn prefixes_choose_the_dialect_and_the_root_has_one() {
+    let gateway = gateway(Config::default());
+    let listener = gateway.listener(Mount::Prefixed { root: "blue" }).unwrap();
+    let dialect = |path: &str| {
+        let response = serve(&listener, request("GET", path));
+        text(&response).to_owned()
+    };
+    assert_eq!(dialect("/red/none"), "red NoRoute");
+    assert_eq!(dialect("/blue/none"), "blue NoRoute");
+    assert_eq!(dialect("/none"), "blue NoRoute");
+    assert_eq!(dialect("/redder/none"), "blue NoRoute");
+    assert!(dialect("/red/open/a").starts_with("a "));
+    assert!(gateway.listener(Mount::Only("green")).is_none());
+}
+
+#[test]
+fn responses_are_counted_by_route_and_status() {
+    let listener = red(Config::default());
+    serve(&listener, request("GET", "/open/a"));
+    serve(&listener, request("GET", "/open/b"));
+    serve(&listener, request("GET", "/broken"));
+    serve(&listener, request("GET", "/none"));
+    let counts = listener.gateway().counters("red").unwrap().snapshot();
+    let counts: Vec<_> = counts
+        .iter()
+        .map(|c| (c.path, c.status, c.responses))
+        .collect();
+    assert_eq!(counts, [("/open/{name}", 200, 2), ("/broken", 500, 1)]);
+}
+
+#[test]
+fn the_manual_lists_every_route() {
+    let table = manual::table(&Toy("red"));
+    assert_eq!(table.lines().count(), 2 + ROUTES.len());
+    assert!(table.contains("| PUT | `/things/{name}` | full | Writes a thing |"));
+}

@@ -1,0 +1,155 @@
+//! The fast reader against `serde_json`: the same bodies are accepted and mean the same.
+#![allow(clippy::unwrap_used)]
+
+use proptest::prelude::*;
+use serde::Deserialize;
+use serde_json::Value;
+use skerry_gateway::json;
+
+/// A shape with every kind of serde type that a dialect uses.
+#[derive(Deserialize, Debug, PartialEq)]
+struct Shape {
+    id: Option<u64>,
+    vector: Option<Vec<f32>>,
+    name: Option<String>,
+    kind: Option<Kind>,
+    #[serde(default)]
+    loose: Vec<Loose>,
+}
+
+#[derive(Deserialize, Debug, PartialEq)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    Plain,
+    Wrapped(u8),
+    Named { a: i64 },
+}
+
+#[derive(Deserialize, Debug, PartialEq)]
+#[serde(untagged)]
+enum Loose {
+    Flag(bool),
+    Number(f64),
+    Text(String),
+}
+
+#[test]
+fn every_kind_of_type_is_read() {
+    let read = |text: &str| json::read::<Shape>(text.as_bytes());
+    let full = read(
+        r#" {"id": 7, "vector": [ 1, -0.5 ,2e-3], "name": "a\"\u00fc\ud83d\ude00\n",
+            "kind": {"named": {"a": -3}}, "loose": [true, 1.5, "x"], "unknown": [{}, null]} "#,
+    )
+    .unwrap();
+    assert_eq!(full.vector.unwrap(), [1.0, -0.5, 0.002]);
+    assert_eq!(full.name.unwrap(), "a\"ü😀\n");
+    assert_eq!(full.kind, Some(Kind::Named { a: -3 }));
+    let loose = [
+        Loose::Flag(true),
+        Loose::Number(1.5),
+        Loose::Text("x".into()),
+    ];
+    assert_eq!(full.loose, loose);
+    assert_eq!(
+        read(r#"{"kind": "plain"}"#).unwrap().kind,
+        Some(Kind::Plain)
+    );
+    assert_eq!(
+        read(r#"{"kind": {"wrapped": 3}}"#).unwrap().kind,
+        Some(Kind::Wrapped(3))
+    );
+    assert_eq!(read(r#"{"id": null}"#).unwrap().id, None);
+}
+
+#[test]
+fn errors_say_line_and_column() {
+    let error = json::read::<Shape>(b"{\"id\":\n x}").unwrap_err();
+    assert_eq!(error.to_string(), "expected value at line 2 column 2");
+}
+
+#[test]
+fn payload_floats_come_back_to_the_bit() {
+    // `serde_json` without its slow option reads the last digit of this one wrongly.
+    for text in [
+        "0.30000000000000004",
+        "1.7976931348623157e308",
+        "5e-324",
+        "123.456789012345678",
+    ] {
+        let value: f64 = json::read(text.as_bytes()).unwrap();
+        assert_eq!(
+            value.to_bits(),
+            text.parse::<f64>().unwrap().to_bits(),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn nesting_is_bounded() {
+    let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+    assert!(json::read::<Value>(nested(127).as_bytes()).is_ok());
+    assert!(json::read::<Value>(nested(128).as_bytes()).is_err());
+    assert!(json::read::<Value>(nested(100_000).as_bytes()).is_err());
+}
+
+/// Text that is JSON, or nearly.
+fn nearly_json() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![
+        "-?(0|[1-9][0-9]{0,21})(\\.[0-9]{1,20})?([eE][+-]?[0-9]{1,2})?",
+        "[-+.0-9eE]{0,6}",
+        "\"([a-zü😀 ]|\\\\[nrtbf/u\"\\\\]|\\\\u[0-9a-fD]{4}|\\\\ud83d\\\\ude0[0-9]){0,5}\"",
+        "\"[\\x00-\\x7f]{0,4}\"",
+        "true|false|null|tru|nul",
+        Just("{}".to_owned()),
+    ];
+    leaf.prop_recursive(5, 40, 5, |inner| {
+        let comma = "( ?, ?|,|,|, |,,)?";
+        let list = prop::collection::vec((inner.clone(), comma), 0..5).prop_map(|items| {
+            let joined: String = items
+                .into_iter()
+                .map(|(item, comma)| item + &comma)
+                .collect();
+            format!("[{joined}]")
+        });
+        let fields = prop::collection::vec(("[a-c]{0,2}", inner), 0..5).prop_map(|fields| {
+            let fields: Vec<_> = fields
+                .iter()
+                .map(|(k, v)| format!("\"{k}\" :{v}"))
+                .collect();
+            format!("{{{}}}", fields.join(","))
+        });
+        prop_oneof![list, fields]
+    })
+}
+
+/// As `serde_json` would have read it, but for the last digits of floats.
+fn same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Array(a), Value::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
+        }
+        (Value::Object(a), Value::Object(b)) => {
+            a.len() == b.len() && a.iter().all(|(k, a)| b.get(k).is_some_and(|b| same(a, b)))
+        }
+        (Value::Number(a), Value::Number(b)) if a.is_f64() && b.is_f64() => {
+            let (a, b) = (a.as_f64().unwrap(), b.as_f64().unwrap());
+            (a - b).abs() <= 4.0 * f64::EPSILON * a.abs() || (a - b).abs() < f64::MIN_POSITIVE
+        }
+        _ => a == b,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(3000))]
+
+    #[test]
+    fn the_same_bodies_are_accepted_and_mean_the_same(text in nearly_json()) {
+        let theirs = serde_json::from_str::<Value>(&text);
+        let ours = json::accepts(text.as_bytes());
+        prop_assert_eq!(ours.is_some(), theirs.is_ok(), "{}", text);
+        if let (Some(ours), Ok(theirs)) = (ours, theirs) {
+            prop_assert!(same(&ours, &theirs), "{ours} {theirs}");
+        }
+    }
+}
