@@ -81,9 +81,18 @@ impl App {
         host: Arc<dyn Host>,
         config: Config,
     ) -> Result<Self, Error> {
-        let Config { database, gateway, build, metrics } = config;
+        let Config {
+            database,
+            gateway,
+            build,
+            metrics,
+        } = config;
         let database = Database::open(store, Arc::clone(&host), database).await?;
-        let context = Context { clock: Arc::new(HostClock(host)), metrics, build };
+        let context = Context {
+            clock: Arc::new(HostClock(host)),
+            metrics,
+            build,
+        };
         let executor: Arc<dyn model::Executor> = Arc::clone(&database) as _;
         let gateway = Gateway::new(executor, dialects::all(), context, gateway);
         Ok(Self { database, gateway })
@@ -111,5 +120,8 @@ impl App {
 
 /// Names of the dialects of this build, in the order of their chapters in the manual.
 pub fn dialect_names() -> Vec<&'static str> {
-    dialects::all().iter().map(|dialect| dialect.name()).collect()
+    dialects::all()
+        .iter()
+        .map(|dialect| dialect.name())
+        .collect()
 }

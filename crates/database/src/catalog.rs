@@ -42,7 +42,14 @@ impl Catalog {
     pub(crate) fn decode(payload: &[u8]) -> Result<Self, Error> {
         let state: CatalogState = codec::from_bytes(payload)?;
         let collections = state.collections.into_iter().map(|(name, (id, schema))| {
-            (name.clone(), Registered { name, id, schema: Arc::new(schema) })
+            (
+                name.clone(),
+                Registered {
+                    name,
+                    id,
+                    schema: Arc::new(schema),
+                },
+            )
         });
         Ok(Self {
             collections: Arc::new(collections.collect()),
@@ -56,12 +63,15 @@ impl Catalog {
         if !self.dropped.is_empty() {
             return None;
         }
-        let collection = |known: &Registered| {
-            (known.name.clone(), (known.id, Schema::clone(&known.schema)))
-        };
+        let collection =
+            |known: &Registered| (known.name.clone(), (known.id, Schema::clone(&known.schema)));
         let state = CatalogState {
             collections: self.collections.values().map(collection).collect(),
-            aliases: self.aliases.iter().map(|(from, to)| (from.clone(), to.clone())).collect(),
+            aliases: self
+                .aliases
+                .iter()
+                .map(|(from, to)| (from.clone(), to.clone()))
+                .collect(),
         };
         // What is in the catalog was encoded once before, into its log.
         codec::to_bytes(&state).ok().map(|bytes| vec![bytes])
@@ -111,7 +121,11 @@ impl Catalog {
         if self.collections.contains_key(name) || self.aliases.contains_key(name) {
             return Err(taken(name));
         }
-        let known = Registered { name: name.clone(), id, schema: Arc::new(schema.clone()) };
+        let known = Registered {
+            name: name.clone(),
+            id,
+            schema: Arc::new(schema.clone()),
+        };
         Arc::make_mut(&mut self.collections).insert(name.clone(), known);
         Ok(())
     }
@@ -130,11 +144,7 @@ impl Catalog {
         Ok(true)
     }
 
-    fn change_alias(
-        &mut self,
-        database: &DatabaseName,
-        change: &AliasChange,
-    ) -> Result<(), Error> {
+    fn change_alias(&mut self, database: &DatabaseName, change: &AliasChange) -> Result<(), Error> {
         let within = |name: &CollectionName| CollectionRef {
             database: database.clone(),
             name: name.clone(),
@@ -155,7 +165,9 @@ impl Catalog {
                 aliases.remove(&within(alias));
             }
             AliasChange::Rename { from, to } => {
-                let target = aliases.remove(&within(from)).ok_or_else(|| no_alias(from))?;
+                let target = aliases
+                    .remove(&within(from))
+                    .ok_or_else(|| no_alias(from))?;
                 let to = within(to);
                 if self.collections.contains_key(&to) {
                     return Err(taken(&to));
@@ -174,14 +186,20 @@ impl State for Catalog {
     fn apply(&self, change: &CatalogChange) -> Result<(Self, Outcome), Error> {
         let mut next = self.clone();
         let outcome = match change {
-            CatalogChange::Create { collection, id, schema } => {
+            CatalogChange::Create {
+                collection,
+                id,
+                schema,
+            } => {
                 next.create(collection, *id, schema)?;
                 Outcome::Done
             }
             CatalogChange::Drop { collection } => Outcome::Existed(next.drop(collection)?),
             CatalogChange::Aliases { database, changes } => {
                 known_database(database)?;
-                changes.iter().try_for_each(|change| next.change_alias(database, change))?;
+                changes
+                    .iter()
+                    .try_for_each(|change| next.change_alias(database, change))?;
                 Outcome::Done
             }
         };
@@ -202,11 +220,18 @@ pub(crate) fn known_database(name: &DatabaseName) -> Result<(), Error> {
         return Ok(());
     }
     let subject = Subject::Database(name.as_str().into());
-    Err(Error::new(ErrorKind::NotFound, subject, format!("database `{name}` does not exist")))
+    Err(Error::new(
+        ErrorKind::NotFound,
+        subject,
+        format!("database `{name}` does not exist"),
+    ))
 }
 
 fn beside(name: &CollectionRef, other: &CollectionName) -> CollectionRef {
-    CollectionRef { database: name.database.clone(), name: other.clone() }
+    CollectionRef {
+        database: name.database.clone(),
+        name: other.clone(),
+    }
 }
 
 fn taken(name: &CollectionRef) -> Error {
@@ -217,7 +242,11 @@ fn taken(name: &CollectionRef) -> Error {
 
 fn no_alias(name: &CollectionName) -> Error {
     let subject = Subject::Alias(name.as_str().into());
-    Error::new(ErrorKind::NotFound, subject, format!("alias `{name}` does not exist"))
+    Error::new(
+        ErrorKind::NotFound,
+        subject,
+        format!("alias `{name}` does not exist"),
+    )
 }
 
 #[cfg(test)]
@@ -231,19 +260,32 @@ mod tests {
 
     fn create(text: &str, id: u8) -> CatalogChange {
         let id = Ulid::from_bytes([id; 16]);
-        CatalogChange::Create { collection: name(text), id, schema: Schema::default() }
+        CatalogChange::Create {
+            collection: name(text),
+            id,
+            schema: Schema::default(),
+        }
     }
 
     fn aliases(changes: Vec<AliasChange>) -> CatalogChange {
-        CatalogChange::Aliases { database: DatabaseName::default(), changes }
+        CatalogChange::Aliases {
+            database: DatabaseName::default(),
+            changes,
+        }
     }
 
     fn point(alias: &str, collection: &str) -> AliasChange {
-        AliasChange::Create { alias: name(alias).name, collection: name(collection).name }
+        AliasChange::Create {
+            alias: name(alias).name,
+            collection: name(collection).name,
+        }
     }
 
     fn rename(from: &str, to: &str) -> AliasChange {
-        AliasChange::Rename { from: name(from).name, to: name(to).name }
+        AliasChange::Rename {
+            from: name(from).name,
+            to: name(to).name,
+        }
     }
 
     fn after(changes: &[CatalogChange]) -> Catalog {
@@ -270,21 +312,39 @@ mod tests {
     fn aliases_resolve_where_collections_are_used_but_not_where_they_are_dropped() {
         let catalog = after(&[create("a", 1), aliases(vec![point("b", "a")])]);
         assert_eq!(catalog.resolve(&name("b")).unwrap().name, name("a"));
-        let (same, outcome) = catalog.apply(&CatalogChange::Drop { collection: name("b") }).unwrap();
+        let (same, outcome) = catalog
+            .apply(&CatalogChange::Drop {
+                collection: name("b"),
+            })
+            .unwrap();
         assert_eq!(outcome, Outcome::Existed(false));
         let alias_of_alias = aliases(vec![point("c", "b")]);
         assert_eq!(refused(&same, &alias_of_alias), ErrorKind::NotFound);
-        let (gone, outcome) = same.apply(&CatalogChange::Drop { collection: name("a") }).unwrap();
+        let (gone, outcome) = same
+            .apply(&CatalogChange::Drop {
+                collection: name("a"),
+            })
+            .unwrap();
         assert_eq!(outcome, Outcome::Existed(true));
-        assert_eq!(gone.resolve(&name("b")).unwrap_err().kind, ErrorKind::NotFound);
+        assert_eq!(
+            gone.resolve(&name("b")).unwrap_err().kind,
+            ErrorKind::NotFound
+        );
         assert_eq!(gone.aliases().count(), 0);
     }
 
     #[test]
     fn alias_changes_are_applied_in_order_and_all_or_none() {
         let catalog = after(&[create("a", 1), create("b", 2)]);
-        let delete = AliasChange::Delete { alias: name("x").name };
-        let swap = aliases(vec![point("x", "a"), delete.clone(), delete, point("x", "b")]);
+        let delete = AliasChange::Delete {
+            alias: name("x").name,
+        };
+        let swap = aliases(vec![
+            point("x", "a"),
+            delete.clone(),
+            delete,
+            point("x", "b"),
+        ]);
         let (catalog, _) = catalog.apply(&swap).unwrap();
         assert_eq!(catalog.resolve(&name("x")).unwrap().name, name("b"));
         let half = aliases(vec![point("x", "a"), rename("missing", "z")]);
@@ -298,21 +358,31 @@ mod tests {
 
     #[test]
     fn a_checkpoint_waits_until_what_was_dropped_is_gone() {
-        let drop_a = CatalogChange::Drop { collection: name("a") };
+        let drop_a = CatalogChange::Drop {
+            collection: name("a"),
+        };
         let alias = aliases(vec![point("x", "b")]);
         let catalog = after(&[create("a", 1), create("b", 2), alias, drop_a]);
         assert!(catalog.encode().is_none());
         let purged = catalog.purged(Ulid::from_bytes([1; 16]));
         let payload = purged.encode().unwrap();
         let again = Catalog::decode(&payload[0]).unwrap();
-        assert_eq!(again.resolve(&name("x")).unwrap().id, Ulid::from_bytes([2; 16]));
+        assert_eq!(
+            again.resolve(&name("x")).unwrap().id,
+            Ulid::from_bytes([2; 16])
+        );
         assert_eq!(again.collections().count(), 1);
     }
 
     #[test]
     fn another_database_does_not_exist() {
-        let elsewhere = CollectionRef { database: DatabaseName::new("x").unwrap(), ..name("a") };
-        let change = CatalogChange::Drop { collection: elsewhere };
+        let elsewhere = CollectionRef {
+            database: DatabaseName::new("x").unwrap(),
+            ..name("a")
+        };
+        let change = CatalogChange::Drop {
+            collection: elsewhere,
+        };
         let error = Catalog::default().apply(&change).unwrap_err();
         assert_eq!(error.subject, Subject::Database("x".into()));
     }

@@ -57,7 +57,10 @@ impl Live {
             return Ok(Outcome::Written { operation });
         }
         // Encoded here and not by the committer: callers do it side by side.
-        let items = operations.iter().map(codec::to_bytes).collect::<Result<Vec<_>, _>>()?;
+        let items = operations
+            .iter()
+            .map(codec::to_bytes)
+            .collect::<Result<Vec<_>, _>>()?;
         let operation = self.journal.commit(operations, items).await?;
         Ok(Outcome::Written { operation })
     }
@@ -74,7 +77,10 @@ impl Live {
     /// Schema and state, for a person.
     pub(crate) fn describe(&self) -> CollectionInfo {
         let info = self.content().state.collection.info(&self.name);
-        CollectionInfo { status: self.status(info.status.clone()), ..info }
+        CollectionInfo {
+            status: self.status(info.status.clone()),
+            ..info
+        }
     }
 
     /// Finishes what was asked for, stops background work, refuses the rest with `reason`.

@@ -13,8 +13,9 @@ use storage::log::{EntryKind, Log, LogError, Recovery, Replay};
 use storage::{BlobStore, Ulid};
 
 use crate::catalog::{Catalog, Registered, known_database};
-use crate::collection::handle::Handle;
 use crate::collection::Live;
+use crate::collection::content::Content;
+use crate::collection::handle::Handle;
 use crate::host::Host;
 use crate::housekeeping::Housekeeping;
 use crate::journal::{Journal, State, View};
@@ -48,13 +49,20 @@ impl Database {
     ) -> Result<Arc<Self>, Error> {
         let shared = Arc::new(Shared::new(store, host, options));
         let recovery = Log::recover(Arc::clone(&shared.store), catalog_prefix()).await?;
-        let Recovery { checkpoint, mut replay, .. } = recovery;
+        let Recovery {
+            checkpoint,
+            mut replay,
+            ..
+        } = recovery;
         let state = match &checkpoint {
             Some(checkpoint) => Catalog::decode(&checkpoint.payload)?,
             None => Catalog::default(),
         };
         let (state, damage) = replay_onto(state, &mut replay).await?;
-        let view = View { state, position: *replay.position() };
+        let view = View {
+            state,
+            position: *replay.position(),
+        };
         let checkpointed = checkpoint.map_or(0, |checkpoint| checkpoint.position.n);
         let database = Arc::new_cyclic(|database: &std::sync::Weak<Self>| {
             let database = database.clone();
@@ -73,7 +81,12 @@ impl Database {
                 ),
             };
             let housekeeping = Housekeeping::new(checkpointed);
-            Self { shared, catalog, housekeeping, handles: Mutex::default() }
+            Self {
+                shared,
+                catalog,
+                housekeeping,
+                handles: Mutex::default(),
+            }
         });
         Housekeeping::kick(&database);
         Ok(database)
@@ -101,12 +114,24 @@ impl Database {
     pub fn stats(&self) -> DatabaseStats {
         let open: Vec<Arc<Live>> = {
             let handles = self.handles();
-            handles.values().filter_map(|handle| handle.live_if_open().cloned()).collect()
+            handles
+                .values()
+                .filter_map(|handle| handle.live_if_open().cloned())
+                .collect()
         };
         let mut open: Vec<_> = open.iter().map(|live| live.stats()).collect();
         open.sort_by(|a, b| a.name.cmp(&b.name));
         let collections = self.catalog.view().state.collections().count() as u64;
         DatabaseStats { collections, open }
+    }
+
+    /// Holds the newest view of a collection: nothing that is written later is in it, and its
+    /// part files stay stored while it is held.
+    ///
+    /// # Errors
+    /// `NotFound`; those of opening the collection.
+    pub async fn pin(&self, name: &CollectionRef) -> Result<Pinned, Error> {
+        Ok(Pinned(self.live(name).await?.content()))
     }
 
     /// The open collection that `name` means.
@@ -118,7 +143,13 @@ impl Database {
         let handle = self.handle(registered);
         // Dropped since it was resolved? Then nobody may come to remove this handle.
         let registered = handle.registered();
-        if self.catalog.view().state.get(&registered.name).map(|now| now.id) != Some(registered.id)
+        if self
+            .catalog
+            .view()
+            .state
+            .get(&registered.name)
+            .map(|now| now.id)
+            != Some(registered.id)
         {
             self.take_handle(registered.id);
             return Err(Error::no_collection(name.name.as_str()));
@@ -146,7 +177,12 @@ impl Database {
         // Refused before it is logged: a log must be applicable.
         engine::Collection::create(schema.clone())?;
         let id = self.shared.new_id();
-        self.change(CatalogChange::Create { collection: name, id, schema }).await
+        self.change(CatalogChange::Create {
+            collection: name,
+            id,
+            schema,
+        })
+        .await
     }
 
     async fn drop_collection(&self, name: CollectionRef) -> Result<Outcome, Error> {
@@ -167,7 +203,8 @@ impl Database {
         database: DatabaseName,
         changes: Vec<AliasChange>,
     ) -> Result<Outcome, Error> {
-        self.change(CatalogChange::Aliases { database, changes }).await
+        self.change(CatalogChange::Aliases { database, changes })
+            .await
     }
 
     async fn write(
@@ -188,7 +225,26 @@ impl Database {
         known_database(database)?;
         let catalog = &self.catalog.view().state;
         let here = |known: &&Registered| known.name.database == *database;
-        Ok(catalog.collections().filter(here).map(|known| known.name.name.clone()).collect())
+        Ok(catalog
+            .collections()
+            .filter(here)
+            .map(|known| known.name.name.clone())
+            .collect())
+    }
+}
+
+/// A view of one collection that is held.
+pub struct Pinned(Arc<View<Content>>);
+
+impl Pinned {
+    /// The collection as it was.
+    pub fn collection(&self) -> &engine::Collection {
+        &self.0.state.collection
+    }
+
+    /// Names of the part files that it is made of.
+    pub fn files(&self) -> Vec<String> {
+        self.0.state.parts.keys().map(ToString::to_string).collect()
     }
 }
 
@@ -202,9 +258,11 @@ impl Executor for Database {
             Command::ChangeAliases { database, changes } => {
                 Box::pin(self.change_aliases(database, changes))
             }
-            Command::Write { collection, operations, visibility } => {
-                Box::pin(self.write(collection, operations, visibility))
-            }
+            Command::Write {
+                collection,
+                operations,
+                visibility,
+            } => Box::pin(self.write(collection, operations, visibility)),
         }
     }
 

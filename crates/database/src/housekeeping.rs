@@ -35,8 +35,14 @@ struct State {
 
 impl Housekeeping {
     pub(crate) fn new(checkpointed: u64) -> Self {
-        let state = State { checkpointed, ..State::default() };
-        Self { state: Mutex::new(state), ..Self::default() }
+        let state = State {
+            checkpointed,
+            ..State::default()
+        };
+        Self {
+            state: Mutex::new(state),
+            ..Self::default()
+        }
     }
 
     /// Sees to it that the loop runs if there may be work.
@@ -54,7 +60,10 @@ impl Housekeeping {
         }
         state.running = true;
         drop(state);
-        database.shared.host.spawn(Box::pin(run(Arc::clone(database))));
+        database
+            .shared
+            .host
+            .spawn(Box::pin(run(Arc::clone(database))));
     }
 
     /// Ends when the loop does not run; the database is being closed.
@@ -99,14 +108,25 @@ async fn tidy_up(database: &Database) -> Result<(), Error> {
     let dropped = database.catalog.view().state.dropped().to_vec();
     for id in dropped {
         purge(database, id).await?;
-        database.catalog.install(move |view| Ok(view.state.purged(id))).await?;
+        database
+            .catalog
+            .install(move |view| Ok(view.state.purged(id)))
+            .await?;
     }
     let tail = {
         let state = database.housekeeping.lock();
-        database.catalog.view().position.n.saturating_sub(state.checkpointed)
+        database
+            .catalog
+            .view()
+            .position
+            .n
+            .saturating_sub(state.checkpointed)
     };
     if tail > database.shared.options.log_tail_max {
-        let written = database.catalog.checkpoint_here(|catalog| catalog.encode()).await?;
+        let written = database
+            .catalog
+            .checkpoint_here(|catalog| catalog.encode())
+            .await?;
         if let Some(position) = written {
             database.housekeeping.lock().checkpointed = position.n;
             let keep = database.shared.options.checkpoints_kept;
@@ -124,7 +144,12 @@ async fn purge(database: &Database, id: Ulid) -> Result<(), Error> {
     }
     let store = &*database.shared.store;
     let folder = format!("{}/", collection_prefix(id));
-    let objects = store.list(ListOptions { prefix: &folder, ..ListOptions::default() }).await?;
+    let objects = store
+        .list(ListOptions {
+            prefix: &folder,
+            ..ListOptions::default()
+        })
+        .await?;
     for object in &objects {
         store.delete(&object.key).await?;
     }

@@ -79,11 +79,19 @@ impl<S: State> Journal<S> {
         log: Log,
         on_publish: OnPublish,
     ) -> Arc<Self> {
-        Self::new(host, view, Some(Writer::new(log)), OnceLock::new(), on_publish)
+        Self::new(
+            host,
+            view,
+            Some(Writer::new(log)),
+            OnceLock::new(),
+            on_publish,
+        )
     }
 
     /// A journal that cannot be written, for the given reason.
     pub(crate) fn open_read_only(host: Arc<dyn Host>, view: View<S>, reason: Error) -> Arc<Self> {
+        tracing::error!(%reason, "opened for reading only");
+        let reason = refusal(&reason);
         Self::new(host, view, None, OnceLock::from(reason), Box::new(|_| {}))
     }
 
@@ -132,7 +140,14 @@ impl<S: State> Journal<S> {
     ) -> Result<S::Answer, Error> {
         let (reply, answer) = oneshot::channel();
         let since_us = self.host.monotonic_us();
-        self.enqueue(|queue| queue.writes.push_back(Write { change, items, since_us, reply }))?;
+        self.enqueue(|queue| {
+            queue.writes.push_back(Write {
+                change,
+                items,
+                since_us,
+                reply,
+            })
+        })?;
         answer.await.unwrap_or_else(|_| Err(broken()))
     }
 
@@ -146,7 +161,11 @@ impl<S: State> Journal<S> {
     ) -> Result<(), Error> {
         let (reply, answer) = oneshot::channel();
         let install = Box::new(install);
-        self.enqueue(|queue| queue.physical.push_back(Physical::Install { install, reply }))?;
+        self.enqueue(|queue| {
+            queue
+                .physical
+                .push_back(Physical::Install { install, reply })
+        })?;
         answer.await.unwrap_or_else(|_| Err(broken()))
     }
 
@@ -161,7 +180,11 @@ impl<S: State> Journal<S> {
     ) -> Result<(), Error> {
         let (reply, answer) = oneshot::channel();
         self.enqueue(|queue| {
-            queue.physical.push_back(Physical::Checkpoint { position, payload, reply });
+            queue.physical.push_back(Physical::Checkpoint {
+                position,
+                payload,
+                reply,
+            });
         })?;
         answer.await.unwrap_or_else(|_| Err(broken()))
     }
@@ -253,12 +276,16 @@ impl<S: State> Journal<S> {
     fn turn_read_only(&self, reason: &Error) {
         let reason = self.read_only.get_or_init(|| {
             tracing::error!(%reason, "no more writes are taken");
-            Error::new(ErrorKind::ReadOnly, Subject::Storage, reason.message.clone())
+            refusal(reason)
         });
         let (writes, physical, barriers) = {
             let mut queue = self.queue();
             let writes = std::mem::take(&mut queue.writes);
-            (writes, std::mem::take(&mut queue.physical), std::mem::take(&mut queue.barriers))
+            (
+                writes,
+                std::mem::take(&mut queue.physical),
+                std::mem::take(&mut queue.barriers),
+            )
         };
         for write in writes {
             let _ = write.reply.send(Err(reason.clone()));
@@ -268,6 +295,15 @@ impl<S: State> Journal<S> {
         }
         drop(barriers);
     }
+}
+
+/// What writers are told when nothing can be written any more for `reason`.
+fn refusal(reason: &Error) -> Error {
+    Error::new(
+        ErrorKind::ReadOnly,
+        Subject::Storage,
+        reason.message.clone(),
+    )
 }
 
 /// The committer's future was dropped or panicked.

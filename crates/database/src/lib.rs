@@ -30,7 +30,7 @@ mod shared;
 mod signal;
 mod stats;
 
-pub use database::Database;
+pub use database::{Database, Pinned};
 pub use host::Host;
 pub use options::Options;
 pub use stats::{CollectionStats, CommitStats, DatabaseStats, JobStats, UpkeepStats};

@@ -18,7 +18,10 @@ pub(crate) struct Permit(Arc<Permits>);
 
 impl Permits {
     pub(crate) fn new(count: usize) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(State { free: count, waiting: VecDeque::new() })))
+        Arc::new(Self(Mutex::new(State {
+            free: count,
+            waiting: VecDeque::new(),
+        })))
     }
 
     pub(crate) async fn acquire(self: &Arc<Self>) -> Permit {
@@ -32,7 +35,9 @@ impl Permits {
             state.waiting.push_back(sender);
             receiver
         };
-        waiting.await.expect("senders leave the queue only with a permit")
+        waiting
+            .await
+            .expect("senders leave the queue only with a permit")
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

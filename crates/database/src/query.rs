@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use model::{
-    CollectionRef, DatabaseName, Error, ErrorKind, Query, Reply, Search,
-};
+use model::{CollectionRef, DatabaseName, Error, ErrorKind, Query, Reply, Search};
 
 use crate::catalog::known_database;
 use crate::collection::content::Content;
@@ -26,18 +24,45 @@ pub(crate) async fn answer(database: &Database, query: Query) -> Result<Reply, E
             let view = view(database, &name).await?;
             Ok(Reply::Schema(Arc::clone(view.state.collection.schema())))
         }
-        Query::Retrieve { collection, ids, select } => {
+        Query::Retrieve {
+            collection,
+            ids,
+            select,
+        } => {
             let view = view(database, &collection).await?;
-            view.state.collection.retrieve(&ids, &select).map(Reply::Records)
+            view.state
+                .collection
+                .retrieve(&ids, &select)
+                .map(Reply::Records)
         }
-        Query::Scroll { collection, filter, from, limit, order_by, select } => {
+        Query::Scroll {
+            collection,
+            filter,
+            from,
+            limit,
+            order_by,
+            select,
+        } => {
             let view = view(database, &collection).await?;
             let collection = &view.state.collection;
-            collection.scroll(filter.as_ref(), from.as_ref(), limit, order_by.as_ref(), &select)
+            collection.scroll(
+                filter.as_ref(),
+                from.as_ref(),
+                limit,
+                order_by.as_ref(),
+                &select,
+            )
         }
-        Query::Count { collection, filter, exact } => {
+        Query::Count {
+            collection,
+            filter,
+            exact,
+        } => {
             let view = view(database, &collection).await?;
-            view.state.collection.count(filter.as_ref(), exact).map(Reply::Count)
+            view.state
+                .collection
+                .count(filter.as_ref(), exact)
+                .map(Reply::Count)
         }
         Query::Search(search) => {
             let view = view(database, &search.collection).await?;
@@ -52,7 +77,10 @@ async fn view(database: &Database, name: &CollectionRef) -> Result<Arc<View<Cont
 }
 
 fn scored(database: &Database, view: &View<Content>, search: &Search) -> Result<Reply, Error> {
-    view.state.collection.search(search, &database.shared.scratch).map(Reply::Scored)
+    view.state
+        .collection
+        .search(search, &database.shared.scratch)
+        .map(Reply::Scored)
 }
 
 /// All searches of one collection see the same state of it.
@@ -60,20 +88,28 @@ async fn batch(database: &Database, searches: &[Search]) -> Result<Reply, Error>
     let mut views: BTreeMap<&CollectionRef, Arc<View<Content>>> = BTreeMap::new();
     for search in searches {
         if !views.contains_key(&search.collection) {
-            views.insert(&search.collection, view(database, &search.collection).await?);
+            views.insert(
+                &search.collection,
+                view(database, &search.collection).await?,
+            );
         }
     }
-    let answers = searches.iter().map(|search| {
-        scored(database, &views[&search.collection], search)
-    });
+    let answers = searches
+        .iter()
+        .map(|search| scored(database, &views[&search.collection], search));
     answers.collect::<Result<_, _>>().map(Reply::Batch)
 }
 
 fn aliases(database: &Database, name: &DatabaseName) -> Result<Reply, Error> {
     known_database(name)?;
     let catalog = &database.catalog.view().state;
-    let here = catalog.aliases().filter(|(alias, _)| alias.database == *name);
-    Ok(Reply::Aliases(here.map(|(alias, to)| (alias.name.clone(), to.clone())).collect()))
+    let here = catalog
+        .aliases()
+        .filter(|(alias, _)| alias.database == *name);
+    Ok(Reply::Aliases(
+        here.map(|(alias, to)| (alias.name.clone(), to.clone()))
+            .collect(),
+    ))
 }
 
 fn exists(database: &Database, name: &CollectionRef) -> Result<Reply, Error> {
@@ -85,5 +121,8 @@ fn exists(database: &Database, name: &CollectionRef) -> Result<Reply, Error> {
 }
 
 async fn describe(database: &Database, name: &CollectionRef) -> Result<Reply, Error> {
-    database.live(name).await.map(|live| Reply::Collection(Box::new(live.describe())))
+    database
+        .live(name)
+        .await
+        .map(|live| Reply::Collection(Box::new(live.describe())))
 }

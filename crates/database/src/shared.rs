@@ -23,7 +23,14 @@ impl Shared {
     pub(crate) fn new(store: Arc<dyn BlobStore>, host: Arc<dyn Host>, options: Options) -> Self {
         let permits = Permits::new(options.heavy_jobs_max.max(1));
         let (scratch, closing) = (engine::ScratchPool::default(), AtomicBool::new(false));
-        Self { store, host, options, permits, scratch, closing }
+        Self {
+            store,
+            host,
+            options,
+            permits,
+            scratch,
+            closing,
+        }
     }
 
     /// A name that no object had before.

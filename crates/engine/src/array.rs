@@ -38,7 +38,10 @@ impl<T: Pod + Send> Array<T> {
             return None;
         }
         if bytemuck::try_cast_slice::<u8, T>(&bytes).is_ok() {
-            return Some(Self { bytes, element: PhantomData });
+            return Some(Self {
+                bytes,
+                element: PhantomData,
+            });
         }
         Some(bytemuck::pod_collect_to_vec::<u8, T>(&bytes).into())
     }
@@ -56,7 +59,10 @@ impl<T: Pod + Send> Array<T> {
 
 impl<T: Pod + Send> From<Vec<T>> for Array<T> {
     fn from(numbers: Vec<T>) -> Self {
-        Self { bytes: Bytes::from_owner(Owner(numbers)), element: PhantomData }
+        Self {
+            bytes: Bytes::from_owner(Owner(numbers)),
+            element: PhantomData,
+        }
     }
 }
 
@@ -77,7 +83,10 @@ impl AlignedFloats {
     /// Room for `capacity` floats; the alignment is lost (not the contents) when more are pushed.
     pub(crate) fn with_capacity(capacity: usize) -> Self {
         let mut floats: Vec<f32> = Vec::with_capacity(capacity + LINE_FLOATS);
-        let start = floats.as_ptr().align_offset(LINE_FLOATS * size_of::<f32>()).min(LINE_FLOATS);
+        let start = floats
+            .as_ptr()
+            .align_offset(LINE_FLOATS * size_of::<f32>())
+            .min(LINE_FLOATS);
         floats.resize(start, 0.0);
         Self { floats, start }
     }
@@ -121,6 +130,9 @@ mod tests {
         floats.push_zeros(3);
         let bytes = floats.into_bytes();
         assert_eq!(bytes.as_ptr().addr() % 64, 0);
-        assert_eq!(bytemuck::cast_slice::<u8, f32>(&bytes), [9.0, 2.0, 3.0, 0.0, 0.0, 0.0]);
+        assert_eq!(
+            bytemuck::cast_slice::<u8, f32>(&bytes),
+            [9.0, 2.0, 3.0, 0.0, 0.0, 0.0]
+        );
     }
 }

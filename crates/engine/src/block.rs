@@ -44,8 +44,14 @@ impl RowBlock {
     /// The packed payload of `row`; no bytes when it has no field.
     pub(crate) fn payload_bytes(&self, row: RowId) -> &[u8] {
         let ends = self.payload_ends.as_slice();
-        let start = if row.index() == 0 { 0 } else { ends[row.index() - 1] };
-        self.payloads.get(start as usize..ends[row.index()] as usize).unwrap_or(&[])
+        let start = if row.index() == 0 {
+            0
+        } else {
+            ends[row.index() - 1]
+        };
+        self.payloads
+            .get(start as usize..ends[row.index()] as usize)
+            .unwrap_or(&[])
     }
 
     /// The payload of `row`, read in place.
@@ -81,8 +87,11 @@ impl RowBlock {
         find: &dyn Fn(&str) -> Option<Bytes>,
         schema: &Schema,
     ) -> Result<Self, model::Error> {
-        let block =
-            |name: &'static str| find(name).ok_or(BlockError::Missing { name: name.to_owned() });
+        let block = |name: &'static str| {
+            find(name).ok_or(BlockError::Missing {
+                name: name.to_owned(),
+            })
+        };
         let damaged = |name| BlockError::Damaged { name };
         let head = Array::<u32>::open(block("rows")?).ok_or(damaged("rows"))?;
         let &[version, rows] = head.as_slice() else {
@@ -103,7 +112,12 @@ impl RowBlock {
             ("payload_ends", payload_ends.as_slice().len()),
         ] {
             if got != rows {
-                return Err(BlockError::Rows { name, got, expected: rows }.into());
+                return Err(BlockError::Rows {
+                    name,
+                    got,
+                    expected: rows,
+                }
+                .into());
             }
         }
         let ends = payload_ends.as_slice();
@@ -115,7 +129,13 @@ impl RowBlock {
             .iter()
             .map(|field| Vectors::open(find, field, rows))
             .collect::<Result<_, _>>()?;
-        Ok(Self { ids, versions, vectors, payload_ends, payloads })
+        Ok(Self {
+            ids,
+            versions,
+            vectors,
+            payload_ends,
+            payloads,
+        })
     }
 
     /// The live rows of all `sources` as one block; an id is live in at most one of them.
@@ -180,7 +200,10 @@ impl BlockBuilder {
         Self {
             ids: IdsBuilder::default(),
             versions: Vec::with_capacity(rows),
-            vectors: fields.clone().map(|f| VectorsBuilder::new(f.kind, rows)).collect(),
+            vectors: fields
+                .clone()
+                .map(|f| VectorsBuilder::new(f.kind, rows))
+                .collect(),
             normalized: fields
                 .map(|f| match f.kind {
                     VectorKind::Dense { metric, .. } => metric == Metric::Cosine,

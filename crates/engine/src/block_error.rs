@@ -12,7 +12,11 @@ pub(crate) enum BlockError {
     #[error("the rows have format version {version}, which this build does not know")]
     Version { version: u32 },
     #[error("block `{name}` holds {got} rows instead of {expected}")]
-    Rows { name: &'static str, got: usize, expected: usize },
+    Rows {
+        name: &'static str,
+        got: usize,
+        expected: usize,
+    },
 }
 
 impl From<BlockError> for model::Error {

@@ -68,14 +68,20 @@ impl Collection {
 
     /// Number of live points.
     pub fn points(&self) -> u64 {
-        self.segments().map(|segment| u64::from(segment.live_rows())).sum()
+        self.segments()
+            .map(|segment| u64::from(segment.live_rows()))
+            .sum()
     }
 
     /// How much growing data there is.
     pub fn growing(&self) -> GrowingStats {
         GrowingStats {
             rows: self.growing.iter().map(|s| u64::from(s.live_rows())).sum(),
-            bytes: self.growing.iter().map(|s| s.segment.block.bytes_len() as u64).sum(),
+            bytes: self
+                .growing
+                .iter()
+                .map(|s| s.segment.block.bytes_len() as u64)
+                .sum(),
         }
     }
 
@@ -120,17 +126,25 @@ impl Collection {
     /// # Errors
     /// `Invalid` about the field when the schema has none of that name.
     pub(crate) fn field(&self, name: &model::VectorName) -> Result<usize, Error> {
-        let at = self.schema.vectors.iter().position(|field| field.name == *name);
+        let at = self
+            .schema
+            .vectors
+            .iter()
+            .position(|field| field.name == *name);
         at.ok_or_else(|| Error::no_vector_field(name.as_str()))
     }
 }
 
 pub(crate) fn check_schema(schema: &Schema) -> Result<(), Error> {
     if !schema.vectors.is_sorted_by(|a, b| a.name < b.name) {
-        return Err(Error::invalid("vector fields must ascend by name, names must be unique"));
+        return Err(Error::invalid(
+            "vector fields must ascend by name, names must be unique",
+        ));
     }
     if !schema.indexes.is_sorted_by(|a, b| a.path < b.path) {
-        return Err(Error::invalid("payload indexes must ascend by path, paths must be unique"));
+        return Err(Error::invalid(
+            "payload indexes must ascend by path, paths must be unique",
+        ));
     }
     for field in &schema.vectors {
         let VectorKind::Dense { metric, .. } = field.kind;

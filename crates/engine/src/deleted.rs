@@ -19,7 +19,10 @@ pub(crate) struct Deleted {
 
 impl From<RowSet> for Deleted {
     fn from(rows: RowSet) -> Self {
-        Self { rows, live: OnceLock::new() }
+        Self {
+            rows,
+            live: OnceLock::new(),
+        }
     }
 }
 

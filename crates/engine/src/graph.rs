@@ -36,19 +36,28 @@ impl VectorGraph {
         let built: Array<u32> = vec![config.m.into(), config.ef_construct].into();
         let mut blocks = vec![(PARAMS.to_owned(), built.bytes().clone())];
         let graph = hnsw::build(block, present, &params, progress);
-        blocks.extend(graph.into_iter().map(|(name, bytes)| (name.to_owned(), bytes)));
+        blocks.extend(
+            graph
+                .into_iter()
+                .map(|(name, bytes)| (name.to_owned(), bytes)),
+        );
         blocks
     }
 
     /// Opens what [`VectorGraph::build`] gave.
     pub(crate) fn open(blocks: &Blocks, block: DenseBlock) -> Result<Self, Error> {
-        let params =
-            blocks.get(PARAMS).ok_or_else(|| BlockError::Missing { name: PARAMS.to_owned() })?;
+        let params = blocks.get(PARAMS).ok_or_else(|| BlockError::Missing {
+            name: PARAMS.to_owned(),
+        })?;
         let params = Array::<u32>::open(params).ok_or(BlockError::Damaged { name: PARAMS })?;
         let &[m, ef_construct] = params.as_slice() else {
             return Err(BlockError::Damaged { name: PARAMS }.into());
         };
-        Ok(Self { hnsw: Hnsw::open(blocks.all(), block)?, m, ef_construct })
+        Ok(Self {
+            hnsw: Hnsw::open(blocks.all(), block)?,
+            m,
+            ef_construct,
+        })
     }
 
     /// Whether it was built as `config` asks.

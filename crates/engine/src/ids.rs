@@ -87,14 +87,21 @@ impl Ids {
     }
 
     fn slices(&self) -> (&[u64], &[[u8; 16]], &[u64]) {
-        (self.nums.as_slice(), self.uuids.as_slice(), self.text_ends.as_slice())
+        (
+            self.nums.as_slice(),
+            self.uuids.as_slice(),
+            self.text_ends.as_slice(),
+        )
     }
 
     fn text(&self, at: usize) -> &str {
         let ends = self.text_ends.as_slice();
         let start = if at == 0 { 0 } else { ends[at - 1] };
         // Checked when opened; stored bytes that changed since then must not panic.
-        let bytes = self.texts.get(start as usize..ends[at] as usize).unwrap_or(&[]);
+        let bytes = self
+            .texts
+            .get(start as usize..ends[at] as usize)
+            .unwrap_or(&[]);
         std::str::from_utf8(bytes).unwrap_or("")
     }
 

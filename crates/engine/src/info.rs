@@ -17,7 +17,9 @@ impl Collection {
             None => Status::Ready,
         };
         let index_points = self.schema.indexes.iter().map(|index| {
-            let points = self.segments().map(|live| indexed_points(live, index, &self.schema));
+            let points = self
+                .segments()
+                .map(|live| indexed_points(live, index, &self.schema));
             (index.path.clone(), points.sum())
         });
         CollectionInfo {
@@ -51,12 +53,19 @@ impl Collection {
 /// Live points with a value. Of deleted points those count as having one whose path is not empty.
 fn indexed_points(live: &LiveSegment, index: &FieldIndex, schema: &Schema) -> u64 {
     let segment = &live.segment;
-    let points = segment.column_or_build(&index.path, index.params.kind, schema).points();
+    let points = segment
+        .column_or_build(&index.path, index.params.kind, schema)
+        .points();
     if live.deleted.rows().is_empty() {
         return points;
     }
-    let filled = Filter::Field { path: index.path.clone(), test: Test::IsEmpty(false) };
+    let filled = Filter::Field {
+        path: index.path.clone(),
+        test: Test::IsEmpty(false),
+    };
     let source = Source::new(segment, schema);
-    let gone = compile(&filled, &source).rows(Some(live.deleted.rows())).len() as u64;
+    let gone = compile(&filled, &source)
+        .rows(Some(live.deleted.rows()))
+        .len() as u64;
     points.saturating_sub(gone)
 }

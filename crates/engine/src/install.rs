@@ -72,7 +72,10 @@ impl Collection {
             }
         }
         new.growing.retain(|live| live.live_rows() > 0);
-        let gone = moved.into_iter().collect::<RowSet>().complement(segment.block.len());
+        let gone = moved
+            .into_iter()
+            .collect::<RowSet>()
+            .complement(segment.block.len());
         new.sealed.push(self.current(segment).without(gone.iter()));
         new
     }
@@ -101,7 +104,9 @@ impl Collection {
     }
 
     fn install_extended(&self, segment: &Segment, kinds: &[PartKind]) -> Result<Self, Error> {
-        let id = segment.id.ok_or_else(|| Error::internal("growing rows were extended"))?;
+        let id = segment
+            .id
+            .ok_or_else(|| Error::internal("growing rows were extended"))?;
         let mut new = self.clone();
         let at = self.sealed_position(&new, id)?;
         let live = &mut new.sealed[at];
@@ -113,7 +118,9 @@ impl Collection {
     /// `segment` under this state's schema: indexes may have been dropped since it was made.
     fn current(&self, segment: &Arc<Segment>) -> LiveSegment {
         LiveSegment {
-            segment: segment.without_stale(&self.schema).map_or(Arc::clone(segment), Arc::new),
+            segment: segment
+                .without_stale(&self.schema)
+                .map_or(Arc::clone(segment), Arc::new),
             deleted: Arc::default(),
         }
     }

@@ -77,7 +77,12 @@ impl Job {
         sources: Vec<LiveSegment>,
         graphs: bool,
     ) -> Self {
-        Self { kind, schema, sources, graphs }
+        Self {
+            kind,
+            schema,
+            sources,
+            graphs,
+        }
     }
 
     /// What it does.
@@ -92,7 +97,10 @@ impl Job {
 
     /// Live rows that it works on.
     pub fn rows(&self) -> u64 {
-        self.sources.iter().map(|live| u64::from(live.live_rows())).sum()
+        self.sources
+            .iter()
+            .map(|live| u64::from(live.live_rows()))
+            .sum()
     }
 
     /// The segment that gets more parts; `None` when the job makes a new segment.
@@ -112,11 +120,19 @@ impl Job {
             JobKind::Seal | JobKind::Merge => self.rewrite(progress)?,
             JobKind::Columns => {
                 let missing = |live: &LiveSegment| self.column_parts(&live.segment, progress);
-                self.sources.first().map(missing).transpose()?.unwrap_or_default()
+                self.sources
+                    .first()
+                    .map(missing)
+                    .transpose()?
+                    .unwrap_or_default()
             }
             JobKind::Graphs => {
                 let missing = |live: &LiveSegment| self.graph_parts(live, progress);
-                self.sources.first().map(missing).transpose()?.unwrap_or_default()
+                self.sources
+                    .first()
+                    .map(missing)
+                    .transpose()?
+                    .unwrap_or_default()
             }
         };
         Ok(JobOutput { job: self, parts })
@@ -130,7 +146,10 @@ impl Job {
         }
         let blocks = block.encode(&self.schema);
         let merged = LiveSegment::new(Segment::growing(block));
-        let mut parts = vec![NewPart { kind: PartKind::Rows, blocks }];
+        let mut parts = vec![NewPart {
+            kind: PartKind::Rows,
+            blocks,
+        }];
         parts.extend(self.column_parts(&merged.segment, progress)?);
         if self.graphs {
             parts.extend(self.graph_parts(&merged, progress)?);
@@ -153,7 +172,10 @@ impl Job {
             let source = Source::without_columns(segment, &self.schema);
             let column = Column::build(kind, &index.path, &source);
             let kind = PartKind::Column(index.path.clone());
-            parts.push(NewPart { kind, blocks: column.encode() });
+            parts.push(NewPart {
+                kind,
+                blocks: column.encode(),
+            });
         }
         Ok(parts)
     }
@@ -166,7 +188,10 @@ impl Job {
         let mut parts = Vec::new();
         for (at, field) in self.schema.vectors.iter().enumerate() {
             let config = self.schema.hnsw_of(field);
-            let built = live.segment.graph(at).is_some_and(|g| g.is_as_configured(config));
+            let built = live
+                .segment
+                .graph(at)
+                .is_some_and(|g| g.is_as_configured(config));
             let threshold_kb = self.schema.segments.indexing_threshold_kb;
             if built || !deserves_graph(live.vector_bytes(at, field), config, threshold_kb) {
                 continue;
@@ -175,9 +200,11 @@ impl Job {
             let vectors = &live.segment.block.vectors[at];
             let present = linked(live, vectors.present.as_ref());
             let report = |done: usize, total: usize| progress.report(done as u64, total as u64);
-            let blocks =
-                VectorGraph::build(&vectors.dense, present.as_ref(), config, &report);
-            parts.push(NewPart { kind: PartKind::Hnsw(field.name.clone()), blocks });
+            let blocks = VectorGraph::build(&vectors.dense, present.as_ref(), config, &report);
+            parts.push(NewPart {
+                kind: PartKind::Hnsw(field.name.clone()),
+                blocks,
+            });
         }
         check(progress)?;
         Ok(parts)
@@ -199,7 +226,11 @@ fn linked(live: &LiveSegment, present: Option<&BitSet>) -> Option<BitSet> {
 fn check(progress: &dyn Progress) -> Result<(), Error> {
     if progress.is_cancelled() {
         let message = "the job was cancelled";
-        return Err(Error::new(ErrorKind::Unavailable, Subject::Request, message));
+        return Err(Error::new(
+            ErrorKind::Unavailable,
+            Subject::Request,
+            message,
+        ));
     }
     Ok(())
 }
@@ -225,12 +256,13 @@ impl JobOutput {
     ///
     /// # Errors
     /// `Corrupt` when what was stored is not what the job made.
-    pub fn open(
-        self,
-        id: SegmentId,
-        parts: Vec<(PartRef, Blocks)>,
-    ) -> Result<Installed, Error> {
-        let Job { kind, schema, sources, .. } = self.job;
+    pub fn open(self, id: SegmentId, parts: Vec<(PartRef, Blocks)>) -> Result<Installed, Error> {
+        let Job {
+            kind,
+            schema,
+            sources,
+            ..
+        } = self.job;
         let whole = || -> Result<Option<Arc<Segment>>, Error> {
             if parts.is_empty() {
                 return Ok(None);
@@ -244,7 +276,9 @@ impl JobOutput {
                 sources: sources.iter().filter_map(|live| live.segment.id).collect(),
             },
             JobKind::Columns | JobKind::Graphs => {
-                let base = sources.first().ok_or_else(|| Error::internal("a job of nothing"))?;
+                let base = sources
+                    .first()
+                    .ok_or_else(|| Error::internal("a job of nothing"))?;
                 let segment = Arc::new(base.segment.extended(&parts, &schema)?);
                 let kinds = parts.into_iter().map(|(part, _)| part.kind).collect();
                 Change::Extended { segment, kinds }

@@ -60,7 +60,10 @@ impl Collection {
     pub fn parts(&self) -> impl Iterator<Item = (SegmentId, &PartRef)> {
         self.sealed.iter().flat_map(|live| {
             let segment = &live.segment;
-            segment.id.into_iter().flat_map(|id| segment.parts().iter().map(move |part| (id, part)))
+            segment
+                .id
+                .into_iter()
+                .flat_map(|id| segment.parts().iter().map(move |part| (id, part)))
         })
     }
 
@@ -88,7 +91,9 @@ impl Collection {
                 .collect::<Result<Vec<_>, Error>>()?;
             let segment = Segment::open(stored.id, &parts, &collection.schema)?;
             if segment.block.len() != stored.rows {
-                return Err(Error::corrupt("a segment has another number of rows than recorded"));
+                return Err(Error::corrupt(
+                    "a segment has another number of rows than recorded",
+                ));
             }
             let deleted = Deleted::decode(stored.tombstones, stored.rows)?;
             collection.sealed.push(LiveSegment {

@@ -63,7 +63,10 @@ impl Blocks {
 
     /// The block called `name`.
     pub fn get(&self, name: &str) -> Option<Bytes> {
-        self.0.iter().find(|(other, _)| other == name).map(|(_, bytes)| bytes.clone())
+        self.0
+            .iter()
+            .find(|(other, _)| other == name)
+            .map(|(_, bytes)| bytes.clone())
     }
 
     /// All blocks.

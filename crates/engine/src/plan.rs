@@ -3,7 +3,7 @@
 //! | plan | compares | chosen |
 //! |---|---|---|
 //! | scan | every live row | no graph, `exact`, or few rows |
-//! | filtered scan | the rows that a filter leaves, listed first | no graph, `exact`, or few left |
+//! | filtered scan | the rows that a filter leaves | no graph, `exact`, or few are left |
 //! | walk | what the graph leads to | a graph and no filter |
 //! | filtered walk | the same, testing the filter on the way | a graph and a filter that leaves many |
 //!
@@ -80,11 +80,23 @@ struct Choice<'a> {
 impl Choice<'_> {
     fn best(&self, exact: bool) -> Plan {
         let walkable = self.graph.is_some() && !exact;
-        let scan = if self.filtered { Plan::FilteredScan } else { Plan::Scan };
-        let walk = if self.filtered { Plan::FilteredWalk } else { Plan::Walk };
+        let scan = if self.filtered {
+            Plan::FilteredScan
+        } else {
+            Plan::Scan
+        };
+        let walk = if self.filtered {
+            Plan::FilteredWalk
+        } else {
+            Plan::Walk
+        };
         let scan_is_cheap =
             self.left <= self.few || self.ef.saturating_mul(SCANNED_PER_CANDIDATE) >= self.left;
-        if walkable && !scan_is_cheap { walk } else { scan }
+        if walkable && !scan_is_cheap {
+            walk
+        } else {
+            scan
+        }
     }
 
     /// The best plan, or the next best when a switch forbids that.
@@ -115,7 +127,9 @@ pub(crate) fn nearest(
 ) -> Vec<Scored> {
     let segment = &*live.segment;
     // Without links configured, a graph that is still there is not used.
-    let graph = segment.graph(ask.field).filter(|_| schema.hnsw_of(&schema.vectors[ask.field]).m > 0);
+    let graph = segment
+        .graph(ask.field)
+        .filter(|_| schema.hnsw_of(&schema.vectors[ask.field]).m > 0);
     if ask.wanted == 0 || (ask.params.indexed_only && graph.is_none()) {
         return Vec::new();
     }
@@ -130,23 +144,33 @@ pub(crate) fn nearest(
     let choice = Choice {
         graph,
         rows,
-        left: compiled.as_ref().map_or(rows, |compiled| expected(compiled, rows)),
+        left: compiled
+            .as_ref()
+            .map_or(rows, |compiled| expected(compiled, rows)),
         filtered: compiled.is_some(),
         few: schema.hnsw_of(field).full_scan_threshold_kb as usize * 1024 / row_bytes,
         ef: ef(ask),
     };
     debug_assert!(choice.left <= choice.rows);
-    match (choice.plan(ask.params.exact, ask.switches), &compiled, graph) {
+    match (
+        choice.plan(ask.params.exact, ask.switches),
+        &compiled,
+        graph,
+    ) {
         (Plan::FilteredScan, Some(compiled), _) => {
             let rows = compiled.rows(Some(&live.live()));
             let rows = rows.iter().filter(|&row| vectors.has(row));
             flat::search_rows(&vectors.dense, ask.vector, rows, ask.wanted)
         }
         (Plan::Walk | Plan::FilteredWalk, compiled, Some(graph)) => {
-            candidates.ask(ask, compiled.as_ref(), |probe| graph.hnsw.search(probe, scratch))
+            candidates.ask(ask, compiled.as_ref(), |probe| {
+                graph.hnsw.search(probe, scratch)
+            })
         }
         (Plan::Scan | Plan::FilteredScan | Plan::Walk | Plan::FilteredWalk, compiled, _) => {
-            candidates.ask(ask, compiled.as_ref(), |probe| flat::search(&vectors.dense, probe))
+            candidates.ask(ask, compiled.as_ref(), |probe| {
+                flat::search(&vectors.dense, probe)
+            })
         }
     }
 }
@@ -159,7 +183,9 @@ fn ef(ask: &Nearest<'_>) -> usize {
 }
 
 fn expected(compiled: &Compiled<'_>, rows: usize) -> usize {
-    usize::try_from(compiled.estimate().expected).unwrap_or(usize::MAX).min(rows)
+    usize::try_from(compiled.estimate().expected)
+        .unwrap_or(usize::MAX)
+        .min(rows)
 }
 
 /// The rows of a segment that may be returned, before any filter.
@@ -203,7 +229,12 @@ impl<'a> Candidates<'a> {
         compiled: Option<&Compiled<'_>>,
         search: impl FnOnce(&Probe<'_>) -> Vec<Scored>,
     ) -> Vec<Scored> {
-        let probe = |allowed| Probe { vector: ask.vector, k: ask.wanted, ef: ef(ask), allowed };
+        let probe = |allowed| Probe {
+            vector: ask.vector,
+            k: ask.wanted,
+            ef: ef(ask),
+            allowed,
+        };
         match (self.bits(), compiled) {
             (None, None) => search(&probe(Allowed::All)),
             (Some(bits), None) => search(&probe(Allowed::Set(bits))),

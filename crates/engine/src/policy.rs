@@ -63,14 +63,18 @@ impl Default for JobPolicy {
 impl JobPolicy {
     /// The default for a collection that is not being written to.
     pub fn idle() -> Self {
-        Self { idle: true, ..Self::default() }
+        Self {
+            idle: true,
+            ..Self::default()
+        }
     }
 }
 
 impl Collection {
     /// The job that should run now, if any.
     pub fn next_job(&self, policy: &JobPolicy) -> Option<Job> {
-        self.next_seal(policy).or_else(|| self.next_optimization(policy))
+        self.next_seal(policy)
+            .or_else(|| self.next_optimization(policy))
     }
 
     /// The sealing that should run now, if any. It may run beside an optimization.
@@ -154,9 +158,16 @@ impl Collection {
         for at in 0..by_weight.len().saturating_sub(1) {
             let (heavy, rest) = (self.weight(by_weight[at]), &by_weight[at + 1..]);
             let light: u64 = rest.iter().map(|live| self.weight(live)).sum();
-            let factor = if heavy + light <= SMALL_TOTAL_BYTES { SMALL_FACTOR } else { 1 };
+            let factor = if heavy + light <= SMALL_TOTAL_BYTES {
+                SMALL_FACTOR
+            } else {
+                1
+            };
             let sources = &by_weight[at..];
-            let bytes: u64 = sources.iter().map(|s| s.all_vector_bytes(&self.schema)).sum();
+            let bytes: u64 = sources
+                .iter()
+                .map(|s| s.all_vector_bytes(&self.schema))
+                .sum();
             if heavy <= factor * light && bytes <= self.segment_bytes_max() {
                 // Graphs serve searches until the merged segment has one too.
                 let graphs = sources.iter().any(|live| self.has_graph(live));
@@ -170,9 +181,11 @@ impl Collection {
     fn due_column(&self) -> Option<Job> {
         let live = self.sealed.iter().find(|live| {
             let indexes = self.schema.indexes.iter();
-            indexes
-                .clone()
-                .any(|index| live.segment.column(&index.path, index.params.kind).is_none())
+            indexes.clone().any(|index| {
+                live.segment
+                    .column(&index.path, index.params.kind)
+                    .is_none()
+            })
         })?;
         Some(self.job(JobKind::Columns, vec![live.clone()], false))
     }
@@ -206,7 +219,10 @@ impl Collection {
 
 fn wants_graph(live: &LiveSegment, at: usize, field: &VectorField, of: &Collection) -> bool {
     let config = of.schema.hnsw_of(field);
-    let built = live.segment.graph(at).is_some_and(|graph| graph.is_as_configured(config));
+    let built = live
+        .segment
+        .graph(at)
+        .is_some_and(|graph| graph.is_as_configured(config));
     let threshold_kb = of.schema.segments.indexing_threshold_kb;
     !built && deserves_graph(live.vector_bytes(at, field), config, threshold_kb)
 }

@@ -25,20 +25,30 @@ impl Collection {
         }
         if let Some(order) = order_by {
             if from.is_some() {
-                return Err(Error::invalid("a scroll starts from an id or has an order, not both"));
+                return Err(Error::invalid(
+                    "a scroll starts from an id or has an order, not both",
+                ));
             }
             let records = self
                 .by_value(order, filter, 0, limit)?
                 .into_iter()
                 .map(|(value, place)| Ok((self.record(place, select)?, Some(value))))
                 .collect::<Result<_, Error>>()?;
-            return Ok(Reply::Page { records, next: None });
+            return Ok(Reply::Page {
+                records,
+                next: None,
+            });
         }
         // One more than the page: the id at which the next one begins.
         let mut places = self.by_id(filter, from, 0, limit.saturating_add(1));
         let next = (places.len() > limit).then(|| places.pop()).flatten();
         let next = next.map(|place| {
-            self.segment(place.segment).segment.block.ids.get(place.row).into()
+            self.segment(place.segment)
+                .segment
+                .block
+                .ids
+                .get(place.row)
+                .into()
         });
         let records = places
             .into_iter()

@@ -33,7 +33,10 @@ impl ScratchPool {
         let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut scratch = taken.unwrap_or_default();
         let result = work(&mut scratch);
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(scratch);
         result
     }
 }
@@ -46,7 +49,11 @@ impl Collection {
     ///   index gives the order asked for.
     /// - `NotFound` when the query names a missing point or one without the vector.
     /// - `Corrupt` when a stored payload is malformed.
-    pub fn search(&self, search: &Search, scratch: &ScratchPool) -> Result<Vec<ScoredPoint>, Error> {
+    pub fn search(
+        &self,
+        search: &Search,
+        scratch: &ScratchPool,
+    ) -> Result<Vec<ScoredPoint>, Error> {
         self.search_with(search, scratch, PlanSwitches::default())
     }
 
@@ -72,16 +79,25 @@ impl Collection {
                 .collect(),
             None => {
                 let places = self.by_id(filter, None, search.offset, search.limit);
-                places.into_iter().map(|place| (place, None)).collect::<Vec<_>>()
+                places
+                    .into_iter()
+                    .map(|place| (place, None))
+                    .collect::<Vec<_>>()
             }
         };
-        let above = search.score_above.is_none_or(|above| UNRANKED_SCORE > above);
+        let above = search
+            .score_above
+            .is_none_or(|above| UNRANKED_SCORE > above);
         ranked
             .into_iter()
             .filter(|_| above)
             .map(|(place, order_value)| {
                 let record = self.record(place, &search.select)?;
-                Ok(ScoredPoint { record, score: UNRANKED_SCORE, order_value })
+                Ok(ScoredPoint {
+                    record,
+                    score: UNRANKED_SCORE,
+                    order_value,
+                })
             })
             .collect()
     }
@@ -114,7 +130,11 @@ impl Collection {
         let page = hits.into_iter().take(end).skip(search.offset);
         page.map(|hit| {
             let record = self.record(hit.place, &search.select)?;
-            Ok(ScoredPoint { record, score: hit.score, order_value: None })
+            Ok(ScoredPoint {
+                record,
+                score: hit.score,
+                order_value: None,
+            })
         })
         .collect()
     }
@@ -149,7 +169,10 @@ impl Collection {
         let name = self.schema.vectors[field].name.as_str();
         Error::new(
             ErrorKind::NotFound,
-            Subject::PointVector { point: id.clone(), vector: name.to_owned() },
+            Subject::PointVector {
+                point: id.clone(),
+                vector: name.to_owned(),
+            },
             format!("point {id} has no vector `{name}`"),
         )
     }
@@ -163,7 +186,10 @@ impl Collection {
                 hits.extend(found.into_iter().map(|scored| Hit {
                     score: scored.score,
                     id: live.segment.block.ids.get(scored.row),
-                    place: Place { segment: at, row: scored.row },
+                    place: Place {
+                        segment: at,
+                        row: scored.row,
+                    },
                 }));
             }
         });

@@ -43,7 +43,14 @@ impl Segment {
         columns: Columns,
         parts: Vec<PartRef>,
     ) -> Self {
-        Self { id, block, graphs, columns, parts, derived: Mutex::default() }
+        Self {
+            id,
+            block,
+            graphs,
+            columns,
+            parts,
+            derived: Mutex::default(),
+        }
     }
 
     /// Opens a sealed segment from its parts, the rows first among them or not.
@@ -98,7 +105,13 @@ impl Segment {
             refs.retain(|other| other.kind != part.kind);
             refs.push(part.clone());
         }
-        Ok(Self::assemble(self.id, Arc::clone(&self.block), graphs, columns, refs))
+        Ok(Self::assemble(
+            self.id,
+            Arc::clone(&self.block),
+            graphs,
+            columns,
+            refs,
+        ))
     }
 
     /// This segment with the parts of these kinds that `other`, of the same rows, has.
@@ -123,7 +136,13 @@ impl Segment {
                 }
             }
             parts.retain(|part| part.kind != *kind);
-            parts.extend(other.parts.iter().filter(|part| part.kind == *kind).cloned());
+            parts.extend(
+                other
+                    .parts
+                    .iter()
+                    .filter(|part| part.kind == *kind)
+                    .cloned(),
+            );
         }
         Self::assemble(self.id, Arc::clone(&self.block), graphs, columns, parts)
     }
@@ -131,10 +150,15 @@ impl Segment {
     /// This segment without columns that `schema` no longer declares; `None` when it has none.
     pub(crate) fn without_stale(&self, schema: &Schema) -> Option<Self> {
         let wanted = |path: &FieldPath, column: &Column| {
-            schema.index(path).is_some_and(|index| index.params.kind == column.kind())
+            schema
+                .index(path)
+                .is_some_and(|index| index.params.kind == column.kind())
         };
-        let (kept, stale): (Columns, Columns) =
-            self.columns.iter().cloned().partition(|(path, column)| wanted(path, column));
+        let (kept, stale): (Columns, Columns) = self
+            .columns
+            .iter()
+            .cloned()
+            .partition(|(path, column)| wanted(path, column));
         if stale.is_empty() {
             return None;
         }
@@ -144,7 +168,13 @@ impl Segment {
             PartKind::Rows | PartKind::Hnsw(_) => true,
         });
         let block = Arc::clone(&self.block);
-        Some(Self::assemble(self.id, block, self.graphs.clone(), kept, parts))
+        Some(Self::assemble(
+            self.id,
+            block,
+            self.graphs.clone(),
+            kept,
+            parts,
+        ))
     }
 
     /// The stored parts.
@@ -174,11 +204,17 @@ impl Segment {
             return column;
         }
         let mut derived = self.derived.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = derived.iter().find(|(other, column)| other == path && column.kind() == kind);
+        let found = derived
+            .iter()
+            .find(|(other, column)| other == path && column.kind() == kind);
         if let Some((_, column)) = found {
             return Arc::clone(column);
         }
-        let column = Arc::new(Column::build(kind, path, &Source::without_columns(self, schema)));
+        let column = Arc::new(Column::build(
+            kind,
+            path,
+            &Source::without_columns(self, schema),
+        ));
         derived.retain(|(other, _)| other != path);
         derived.push((path.clone(), Arc::clone(&column)));
         column
@@ -195,7 +231,10 @@ pub(crate) struct LiveSegment {
 impl LiveSegment {
     /// A segment all of whose rows live.
     pub(crate) fn new(segment: Segment) -> Self {
-        Self { segment: Arc::new(segment), deleted: Arc::default() }
+        Self {
+            segment: Arc::new(segment),
+            deleted: Arc::default(),
+        }
     }
 
     /// Number of live rows.
@@ -223,7 +262,10 @@ impl LiveSegment {
 
     /// Other rows or indexes under the same deletions.
     pub(crate) fn with_segment(&self, segment: Segment) -> Self {
-        Self { segment: Arc::new(segment), deleted: Arc::clone(&self.deleted) }
+        Self {
+            segment: Arc::new(segment),
+            deleted: Arc::clone(&self.deleted),
+        }
     }
 
     /// Bytes of the `f32` vectors of `field` that live, deleted ones taken off by their share.

@@ -12,7 +12,9 @@ impl Collection {
     pub(crate) fn with_index(&self, index: &FieldIndex) -> Result<Self, Error> {
         self.with_schema(|schema| {
             schema.indexes.retain(|other| other.path != index.path);
-            let at = schema.indexes.partition_point(|other| other.path < index.path);
+            let at = schema
+                .indexes
+                .partition_point(|other| other.path < index.path);
             schema.indexes.insert(at, index.clone());
             Ok(())
         })
@@ -28,7 +30,12 @@ impl Collection {
 
     /// Changes settings; graphs built with other parameters are rebuilt by jobs.
     pub(crate) fn configured(&self, change: &ConfigChange) -> Result<Self, Error> {
-        let ConfigChange { hnsw, segments, vectors, attributes } = change;
+        let ConfigChange {
+            hnsw,
+            segments,
+            vectors,
+            attributes,
+        } = change;
         self.with_schema(|schema| {
             schema.hnsw = hnsw.unwrap_or(schema.hnsw);
             schema.segments = segments.unwrap_or(schema.segments);
@@ -36,7 +43,10 @@ impl Collection {
                 schema.attributes = attributes.clone();
             }
             for change in vectors {
-                let field = schema.vectors.iter_mut().find(|field| field.name == change.name);
+                let field = schema
+                    .vectors
+                    .iter_mut()
+                    .find(|field| field.name == change.name);
                 let field = field.ok_or_else(|| Error::no_vector_field(change.name.as_str()))?;
                 field.hnsw = change.hnsw.or(field.hnsw);
                 field.residency = change.residency.unwrap_or(field.residency);

@@ -25,12 +25,20 @@ impl<'a> Source<'a> {
     /// first asks for them, if the segment is large enough for that to pay.
     pub(crate) fn new(segment: &'a Segment, schema: &'a Schema) -> Self {
         let columns = schema.indexes.iter().map(|_| OnceLock::new()).collect();
-        Self { segment, schema, columns }
+        Self {
+            segment,
+            schema,
+            columns,
+        }
     }
 
     /// `segment` without any column.
     pub(crate) fn without_columns(segment: &'a Segment, schema: &'a Schema) -> Self {
-        Self { segment, schema, columns: Vec::new() }
+        Self {
+            segment,
+            schema,
+            columns: Vec::new(),
+        }
     }
 
     fn look_up(&self, path: &FieldPath, kind: FieldKind) -> Option<Arc<Column>> {
@@ -55,14 +63,25 @@ impl RowSource for Source<'_> {
     }
 
     fn has_vector(&self, row: RowId, name: &VectorName) -> bool {
-        let field = self.schema.vectors.iter().position(|field| field.name == *name);
+        let field = self
+            .schema
+            .vectors
+            .iter()
+            .position(|field| field.name == *name);
         field.is_some_and(|field| self.segment.block.vectors[field].has(row))
     }
 
     fn column(&self, path: &FieldPath) -> Option<&Column> {
-        let at = self.schema.indexes.iter().position(|index| index.path == *path)?;
+        let at = self
+            .schema
+            .indexes
+            .iter()
+            .position(|index| index.path == *path)?;
         let kind = self.schema.indexes[at].params.kind;
-        self.columns.get(at)?.get_or_init(|| self.look_up(path, kind)).as_deref()
+        self.columns
+            .get(at)?
+            .get_or_init(|| self.look_up(path, kind))
+            .as_deref()
     }
 
     fn declared(&self, path: &FieldPath) -> Option<FieldKind> {

@@ -19,7 +19,9 @@ pub(crate) struct Vectors {
 impl Vectors {
     /// Whether `row` carries the vector.
     pub(crate) fn has(&self, row: RowId) -> bool {
-        self.present.as_ref().is_none_or(|present| present.contains(row))
+        self.present
+            .as_ref()
+            .is_none_or(|present| present.contains(row))
     }
 
     /// The vector of `row` as it is stored: normalised for cosine.
@@ -34,7 +36,9 @@ impl Vectors {
 
     /// Number of rows that carry the vector.
     pub(crate) fn count(&self) -> usize {
-        self.present.as_ref().map_or(self.dense.len(), BitSet::count)
+        self.present
+            .as_ref()
+            .map_or(self.dense.len(), BitSet::count)
     }
 
     /// The stored form, for [`Vectors::open`].
@@ -57,7 +61,9 @@ impl Vectors {
         let name = rows_name(field);
         let bytes = find(&name).ok_or(BlockError::Missing { name })?;
         let dense = DenseBlock::new(bytes, dim.get(), metric)?;
-        let damaged = || BlockError::Vectors { field: field.name.as_str().to_owned() };
+        let damaged = || BlockError::Vectors {
+            field: field.name.as_str().to_owned(),
+        };
         if dense.len() != rows {
             return Err(damaged().into());
         }
@@ -86,7 +92,9 @@ fn present_name(field: &VectorField) -> String {
 /// The set of rows below `rows` whose bit is set.
 pub(crate) fn from_words(words: &[u64], rows: usize) -> BitSet {
     let set_bits = words.iter().enumerate().flat_map(|(at, &word)| {
-        (0..64_u32).filter(move |bit| word >> bit & 1 == 1).map(move |bit| at as u32 * 64 + bit)
+        (0..64_u32)
+            .filter(move |bit| word >> bit & 1 == 1)
+            .map(move |bit| at as u32 * 64 + bit)
     });
     BitSet::from_rows(rows, set_bits.map(RowId))
 }

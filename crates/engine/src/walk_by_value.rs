@@ -39,11 +39,17 @@ impl Collection {
         skip: usize,
         count: usize,
     ) -> Result<Vec<(OrderValue, Place)>, Error> {
-        let index = self.schema.index(&order.path).filter(|index| has_order(index.params.kind));
+        let index = self
+            .schema
+            .index(&order.path)
+            .filter(|index| has_order(index.params.kind));
         let kind = index.ok_or_else(|| no_order(order))?.params.kind;
         let columns: Vec<Arc<Column>> = self
             .segments()
-            .map(|live| live.segment.column_or_build(&order.path, kind, &self.schema))
+            .map(|live| {
+                live.segment
+                    .column_or_build(&order.path, kind, &self.schema)
+            })
             .collect();
         let mut runs = Vec::with_capacity(columns.len());
         for (live, column) in self.segments().zip(&columns) {
@@ -54,7 +60,11 @@ impl Collection {
             };
             let values = column.ordered(order.direction, order.start_from);
             let values = values.ok_or_else(|| no_order(order))?;
-            let mut run = Run { values, kept, head: None };
+            let mut run = Run {
+                values,
+                kept,
+                head: None,
+            };
             run.advance();
             runs.push(run);
         }

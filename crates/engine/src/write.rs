@@ -30,13 +30,17 @@ impl Collection {
     pub fn apply(&self, op: &WriteOp) -> Result<Self, Error> {
         let draft = Draft::new(self);
         match op {
-            WriteOp::Upsert { points, mode, condition } => {
-                draft.upsert(points, *mode, condition.as_ref())
-            }
+            WriteOp::Upsert {
+                points,
+                mode,
+                condition,
+            } => draft.upsert(points, *mode, condition.as_ref()),
             WriteOp::Delete { target } => draft.delete(target),
-            WriteOp::SetPayload { target, payload, at } => {
-                draft.edit(target, |object| payload::set(object, at.as_ref(), payload))
-            }
+            WriteOp::SetPayload {
+                target,
+                payload,
+                at,
+            } => draft.edit(target, |object| payload::set(object, at.as_ref(), payload)),
             WriteOp::OverwritePayload { target, payload } => draft.replace_payload(target, payload),
             WriteOp::DeletePayload { target, paths } => draft.edit(target, |object| {
                 for path in paths {
@@ -89,7 +93,12 @@ impl<'c> Draft<'c> {
         let mut new = self.old.clone();
         new.operation = self.operation;
         let sealed = new.sealed.len();
-        for (at, rows) in self.deleted.into_iter().enumerate().filter(|(_, r)| !r.is_empty()) {
+        for (at, rows) in self
+            .deleted
+            .into_iter()
+            .enumerate()
+            .filter(|(_, r)| !r.is_empty())
+        {
             let segment = match at.checked_sub(sealed) {
                 None => &mut new.sealed[at],
                 Some(at) => &mut new.growing[at],
@@ -121,7 +130,9 @@ impl<'c> Draft<'c> {
             }
             let place = self.old.locate((&point.id).into());
             let wanted = match (mode, place) {
-                (UpsertMode::Upsert | UpsertMode::UpdateOnly, Some(place)) => condition.holds(place),
+                (UpsertMode::Upsert | UpsertMode::UpdateOnly, Some(place)) => {
+                    condition.holds(place)
+                }
                 (UpsertMode::Upsert | UpsertMode::InsertOnly, None) => true,
                 (UpsertMode::InsertOnly, Some(_)) | (UpsertMode::UpdateOnly, None) => false,
             };
@@ -145,7 +156,9 @@ impl<'c> Draft<'c> {
         let places = match target {
             Target::Ids(ids) => {
                 let ids = ascending(ids);
-                ids.into_iter().filter_map(|id| self.old.locate(id.into())).collect()
+                ids.into_iter()
+                    .filter_map(|id| self.old.locate(id.into()))
+                    .collect()
             }
             Target::Filter(filter) => self.old.matching(filter),
         };
@@ -214,7 +227,10 @@ impl<'c> Draft<'c> {
             let schema = &self.old.schema;
             written.push(id, self.operation, block.payload_bytes(row), |field| {
                 let name = &schema.vectors[field].name;
-                let new = vectors.iter().rev().find_map(|vectors| given(vectors, name));
+                let new = vectors
+                    .iter()
+                    .rev()
+                    .find_map(|vectors| given(vectors, name));
                 let old = || block.vectors[field].get(row).map(Incoming::Stored);
                 new.map(Incoming::Raw).or_else(old)
             });
@@ -252,11 +268,18 @@ struct Condition<'a>(Option<Vec<Compiled<'a>>>);
 
 impl<'a> Condition<'a> {
     fn new(filter: Option<&'a Filter>, sources: &'a [Source<'a>]) -> Self {
-        Self(filter.map(|filter| sources.iter().map(|source| compile(filter, source)).collect()))
+        Self(filter.map(|filter| {
+            sources
+                .iter()
+                .map(|source| compile(filter, source))
+                .collect()
+        }))
     }
 
     fn holds(&self, place: Place) -> bool {
-        self.0.as_ref().is_none_or(|compiled| compiled[place.segment].matches(place.row))
+        self.0
+            .as_ref()
+            .is_none_or(|compiled| compiled[place.segment].matches(place.row))
     }
 }
 
@@ -285,7 +308,7 @@ fn given<'v>(vectors: &'v NamedVectors, name: &VectorName) -> Option<&'v [f32]> 
 }
 
 /// A dense query or stored vector must fit its field.
-pub(crate) fn check_dense<'v>(vector: &'v Vector, kind: VectorKind) -> Result<&'v [f32], Error> {
+pub(crate) fn check_dense(vector: &Vector, kind: VectorKind) -> Result<&[f32], Error> {
     let VectorKind::Dense { dim, metric } = kind;
     match vector {
         Vector::Dense(components) => {
@@ -323,7 +346,9 @@ impl Collection {
 
     /// Every segment as filters see it, in the order of [`Collection::segments`].
     pub(crate) fn sources(&self) -> Vec<Source<'_>> {
-        self.segments().map(|live| Source::new(&live.segment, &self.schema)).collect()
+        self.segments()
+            .map(|live| Source::new(&live.segment, &self.schema))
+            .collect()
     }
 
     /// Live points that match, ascending by id.
@@ -341,7 +366,10 @@ impl Collection {
     /// The points of `target`, ascending by id, each once.
     fn targets(&self, target: &Target) -> Result<Vec<Place>, Error> {
         match target {
-            Target::Ids(ids) => ascending(ids).into_iter().map(|id| self.must_locate(id)).collect(),
+            Target::Ids(ids) => ascending(ids)
+                .into_iter()
+                .map(|id| self.must_locate(id))
+                .collect(),
             Target::Filter(filter) => Ok(self.matching(filter)),
         }
     }

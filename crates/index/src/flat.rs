@@ -46,6 +46,25 @@ pub fn search_rows(
     top.into_sorted()
 }
 
+/// [`search_rows`] of a few rows scattered over the block: the next row is on its way while one is
+/// compared.
+pub(crate) fn search_candidates(
+    block: &DenseBlock,
+    vector: &[f32],
+    rows: impl Iterator<Item = RowId>,
+    k: usize,
+) -> Vec<Scored> {
+    let mut rows = rows.peekable();
+    let ahead = std::iter::from_fn(|| {
+        let row = rows.next()?;
+        if let Some(&next) = rows.peek() {
+            kernels::prefetch(bytemuck::cast_slice(block.row(next)));
+        }
+        Some(row)
+    });
+    search_rows(block, vector, ahead, k)
+}
+
 /// The exact score of each of `rows`, in their order.
 ///
 /// # Panics

@@ -54,7 +54,13 @@ impl CodeMeasure for ByDot {
 
     #[inline]
     fn four(kernels: &CodeKernels, bias: i32, query: &[u8], rows: [&[u8]; 4]) -> [u32; 4] {
-        (kernels.dot4)(query, rows).map(|product| near_first(product, bias))
+        let [a, b, c, d] = (kernels.dot4)(query, rows);
+        [
+            near_first(a, bias),
+            near_first(b, bias),
+            near_first(c, bias),
+            near_first(d, bias),
+        ]
     }
 }
 

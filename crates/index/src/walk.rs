@@ -30,7 +30,7 @@ const SEED_ROWS: usize = 16;
 const BATCH_ROWS: usize = 32;
 
 /// It looks through at most this many rows per step, however few are allowed.
-const BRIDGES_MAX: usize = 16;
+const BRIDGES_MAX: usize = 24;
 
 /// How many rows ahead of the comparison their codes are asked for.
 const PREFETCH_ROWS: usize = 8;
@@ -196,11 +196,20 @@ pub(crate) fn descend<'a, S: Space>(
         let mut nearest = space.distance(level.rows[slot as usize]);
         loop {
             let before = slot;
-            for &link in level.links(before) {
-                let distance = space.distance(level.rows[link as usize]);
-                if (distance, link) < (nearest, slot) {
-                    (nearest, slot) = (distance, link);
+            let links = level.links(before);
+            for &link in links {
+                space.prefetch(level.rows[link as usize]);
+            }
+            let (fours, rest) = links.as_chunks::<4>();
+            let four = |links: &[u32; 4]| links.map(|link| level.rows[link as usize]);
+            for links in fours {
+                for (&link, distance) in links.iter().zip(space.distances(four(links))) {
+                    (nearest, slot) = (nearest, slot).min((distance, link));
                 }
+            }
+            for &link in rest {
+                let distance = space.distance(level.rows[link as usize]);
+                (nearest, slot) = (nearest, slot).min((distance, link));
             }
             if slot == before {
                 break;
@@ -277,8 +286,11 @@ impl<S: Space> Walker<'_, S> {
                 self.base.prefetch(next);
             }
             self.scratch.batch.clear();
-            for link in self.base.links(row) {
+            for &link in self.base.links(row) {
                 if self.scratch.visited.insert(link) {
+                    if self.scratch.batch.len() < PREFETCH_ROWS {
+                        self.space.prefetch(link);
+                    }
                     self.scratch.batch.push(link);
                 }
             }
@@ -308,12 +320,17 @@ impl<S: Space> Walker<'_, S> {
     /// Collects unvisited allowed rows around `row`: its links, and where a link is not allowed, the
     /// links behind it, breadth first, until there are enough.
     fn gather_through(&mut self, row: u32, allowed: &impl Fn(u32) -> bool) {
-        let Scratch { visited, batch, bridges, .. } = &mut *self.scratch;
+        let Scratch {
+            visited,
+            batch,
+            bridges,
+            ..
+        } = &mut *self.scratch;
         bridges.clear();
         let mut looked_through = 0;
         let mut from = row;
         loop {
-            for link in self.base.links(from) {
+            for &link in self.base.links(from) {
                 if !visited.insert(link) {
                     continue;
                 }
@@ -325,7 +342,9 @@ impl<S: Space> Walker<'_, S> {
                 }
             }
             let enough = batch.len() >= BATCH_ROWS || looked_through == BRIDGES_MAX;
-            let Some(&bridge) = bridges.get(looked_through).filter(|_| !enough) else { break };
+            let Some(&bridge) = bridges.get(looked_through).filter(|_| !enough) else {
+                break;
+            };
             from = bridge;
             looked_through += 1;
         }
@@ -355,9 +374,6 @@ impl<S: Space> Walker<'_, S> {
     #[inline]
     fn offer_batch(&mut self, allowed: &impl Fn(u32) -> bool) {
         let (pool, batch, space) = (&mut self.scratch.pool, &self.scratch.batch, self.space);
-        for &row in batch.iter().take(PREFETCH_ROWS) {
-            space.prefetch(row);
-        }
         let (fours, rest) = batch.as_chunks::<4>();
         for (at, &rows) in fours.iter().enumerate() {
             for &row in batch.iter().skip(at * 4 + PREFETCH_ROWS).take(4) {

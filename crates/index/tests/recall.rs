@@ -106,6 +106,43 @@ fn recall_holds_for_every_metric_and_builder() {
 }
 
 #[test]
+fn recall_holds_for_inner_products_of_vectors_of_all_lengths() {
+    // Lengths over two orders of magnitude: most nearest rows are among the few long ones.
+    let lengthen = |mut rows: Vec<f32>, seed| {
+        let mut random = Random(seed);
+        for row in rows.chunks_exact_mut(DIM) {
+            let factor = 10_f32.powf(random.component());
+            row.iter_mut().for_each(|x| *x *= factor);
+        }
+        rows
+    };
+    let rows = lengthen(clustered(4000, 1, Metric::Dot), 5);
+    let block = DenseBlock::from_rows(&rows, DIM, Metric::Dot).unwrap();
+    let queries = lengthen(clustered(100, 2, Metric::Dot), 6);
+    for builder in BUILDERS {
+        let recall = recall(&open(&block, builder), &queries, 10, 100, Allowed::All);
+        println!("{builder:?}: {recall}");
+        assert!(recall >= 0.99, "{builder:?}: recall {recall}");
+    }
+}
+
+#[test]
+fn recall_holds_with_a_dominant_dimension() {
+    let stretch = |mut rows: Vec<f32>| {
+        rows.chunks_exact_mut(DIM).for_each(|row| row[3] *= 30.0);
+        rows
+    };
+    let rows = stretch(clustered(4000, 1, Metric::L2));
+    let queries = stretch(clustered(100, 2, Metric::L2));
+    let block = DenseBlock::from_rows(&rows, DIM, Metric::L2).unwrap();
+    for builder in BUILDERS {
+        let recall = recall(&open(&block, builder), &queries, 10, 100, Allowed::All);
+        println!("{builder:?}: {recall}");
+        assert!(recall >= 0.95, "{builder:?}: recall {recall}");
+    }
+}
+
+#[test]
 fn recall_holds_under_filters() {
     let block = DenseBlock::from_rows(&clustered(6000, 1, Metric::L2), DIM, Metric::L2).unwrap();
     let queries = clustered(60, 3, Metric::L2);

@@ -31,7 +31,11 @@ pub struct Oracle {
 impl Oracle {
     /// An empty collection.
     pub fn new(schema: Schema) -> Self {
-        Self { schema, operation: 0, points: BTreeMap::new() }
+        Self {
+            schema,
+            operation: 0,
+            points: BTreeMap::new(),
+        }
     }
 
     /// Number of operations applied.
@@ -96,22 +100,32 @@ impl Oracle {
 
     fn write(&mut self, op: &WriteOp) -> Result<(), Error> {
         match op {
-            WriteOp::Upsert { points, mode, condition } => {
-                self.upsert(points, *mode, condition.as_ref())
-            }
-            WriteOp::Delete { target: Target::Ids(ids) } => {
+            WriteOp::Upsert {
+                points,
+                mode,
+                condition,
+            } => self.upsert(points, *mode, condition.as_ref()),
+            WriteOp::Delete {
+                target: Target::Ids(ids),
+            } => {
                 for id in ids {
                     self.points.remove(id);
                 }
                 Ok(())
             }
-            WriteOp::Delete { target: Target::Filter(filter) } => {
+            WriteOp::Delete {
+                target: Target::Filter(filter),
+            } => {
                 self.points.retain(|id, point| !matches(filter, id, point));
                 Ok(())
             }
-            WriteOp::SetPayload { target, payload, at } => {
-                self.edit(target, |point| set(&mut point.payload, at.as_ref(), payload))
-            }
+            WriteOp::SetPayload {
+                target,
+                payload,
+                at,
+            } => self.edit(target, |point| {
+                set(&mut point.payload, at.as_ref(), payload)
+            }),
             WriteOp::OverwritePayload { target, payload } => {
                 self.edit(target, |point| point.payload = payload.clone())
             }
@@ -130,7 +144,9 @@ impl Oracle {
                 for name in names {
                     self.field(name)?;
                 }
-                self.edit(target, |point| point.vectors.retain(|name, _| !names.contains(name)))
+                self.edit(target, |point| {
+                    point.vectors.retain(|name, _| !names.contains(name))
+                })
             }
             WriteOp::CreateIndex(_) | WriteOp::DropIndex(_) | WriteOp::Configure(_) => Ok(()),
         }
@@ -187,7 +203,10 @@ impl Oracle {
             Target::Filter(filter) => self.matching(Some(filter)).into_iter().collect(),
         };
         for id in ids {
-            let point = self.points.get_mut(&id).ok_or_else(|| Error::no_point(&id))?;
+            let point = self
+                .points
+                .get_mut(&id)
+                .ok_or_else(|| Error::no_point(&id))?;
             change(point);
             point.version = self.operation;
         }
@@ -196,7 +215,9 @@ impl Oracle {
 
     fn field(&self, name: &VectorName) -> Result<VectorKind, Error> {
         let field = self.schema.vector(name);
-        field.map(|field| field.kind).ok_or_else(|| Error::no_vector_field(name.as_str()))
+        field
+            .map(|field| field.kind)
+            .ok_or_else(|| Error::no_vector_field(name.as_str()))
     }
 
     fn prepare(&self, vectors: &NamedVectors) -> Result<BTreeMap<VectorName, Vec<f32>>, Error> {
@@ -224,7 +245,10 @@ fn prepared(vector: &[f32], metric: Metric) -> Vec<f32> {
     {
         return vector.to_vec();
     }
-    vector.iter().map(|&x| (f64::from(x) / length.sqrt()) as f32).collect()
+    vector
+        .iter()
+        .map(|&x| (f64::from(x) / length.sqrt()) as f32)
+        .collect()
 }
 
 fn similarity(metric: Metric, a: &[f32], b: &[f32]) -> f32 {
@@ -254,12 +278,12 @@ fn matches(filter: &Filter, id: &PointId, point: &OraclePoint) -> bool {
         Filter::HasId(ids) => ids.contains(id),
         Filter::HasVector(name) => point.vectors.contains_key(name),
         Filter::Slice { .. } => panic!("the oracle knows no slices"),
-        Filter::Nested { path, filter } => {
-            reach(&point.payload, &path.clone().each()).into_iter().any(|value| match value {
+        Filter::Nested { path, filter } => reach(&point.payload, &path.clone().each())
+            .into_iter()
+            .any(|value| match value {
                 Value::Object(object) => inside(filter, object),
                 _ => false,
-            })
-        }
+            }),
     }
 }
 

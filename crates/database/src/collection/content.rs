@@ -42,7 +42,9 @@ impl Content {
     /// Leaves out the files that no segment names any more.
     fn drop_unnamed_parts(&mut self) {
         let named = self.collection.parts().filter_map(|(_, part)| {
-            self.parts.get_key_value(&Ulid::parse(&part.key)?).map(copied)
+            self.parts
+                .get_key_value(&Ulid::parse(&part.key)?)
+                .map(copied)
         });
         let named: PartSet = named.collect();
         if named.len() < self.parts.len() {

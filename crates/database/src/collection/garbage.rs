@@ -64,7 +64,10 @@ pub(crate) struct Inventory {
 
 impl Inventory {
     pub(crate) fn new(parts: &PartSet) -> Self {
-        Self { known: parts.keys().copied().collect(), replaced: Vec::new() }
+        Self {
+            known: parts.keys().copied().collect(),
+            replaced: Vec::new(),
+        }
     }
 
     /// A view with new part files took the place of one with `old`.
@@ -82,15 +85,19 @@ impl Inventory {
                 || kept.name(*id)
                 || pinned.iter().any(|set| set.contains_key(id))
         };
-        self.known.iter().copied().filter(|id| !needed(id)).collect()
+        self.known
+            .iter()
+            .copied()
+            .filter(|id| !needed(id))
+            .collect()
     }
 
     /// Whether files that `current` has replaced are held back by older checkpoints alone: one
     /// more checkpoint sets them free.
     pub(crate) fn is_held_back(&self, current: &PartSet, kept: &Kept) -> bool {
-        self.known.iter().any(|id| {
-            !current.contains_key(id) && kept.name(*id) && !kept.newest_names(*id)
-        })
+        self.known
+            .iter()
+            .any(|id| !current.contains_key(id) && kept.name(*id) && !kept.newest_names(*id))
     }
 
     /// The file is gone.
@@ -125,7 +132,9 @@ async fn try_collect(live: &Live) -> Result<u64, Error> {
     let mut removed = collected.entries + collected.checkpoints;
     let garbage = {
         let state = live.upkeep.lock();
-        state.inventory.garbage(&live.content().state.parts, &state.kept)
+        state
+            .inventory
+            .garbage(&live.content().state.parts, &state.kept)
     };
     for id in garbage {
         parts::remove(store, prefix, id).await?;
@@ -162,7 +171,10 @@ mod tests {
     }
 
     fn at(n: u64) -> Position {
-        Position { n, ..Position::ORIGIN }
+        Position {
+            n,
+            ..Position::ORIGIN
+        }
     }
 
     /// Sets of files without the files: ids are all that is looked at.
@@ -173,7 +185,10 @@ mod tests {
     #[test]
     fn only_the_newest_checkpoints_count() {
         let mut kept = Kept::default();
-        assert!(kept.names(&PartSet::new()), "no checkpoint: nothing differs from nothing");
+        assert!(
+            kept.names(&PartSet::new()),
+            "no checkpoint: nothing differs from nothing"
+        );
         kept.add(at(3), ids(&[1]));
         kept.add(at(5), ids(&[2]));
         kept.add(at(9), ids(&[2]));
@@ -194,7 +209,10 @@ mod tests {
         kept.add(at(2), ids(&[2]));
         let current = PartSet::new();
         assert!(inventory.garbage(&current, &kept).is_empty());
-        assert!(inventory.is_held_back(&current, &kept), "file 1 waits for the older checkpoint");
+        assert!(
+            inventory.is_held_back(&current, &kept),
+            "file 1 waits for the older checkpoint"
+        );
         kept.add(at(3), ids(&[]));
         kept.truncate(2);
         assert_eq!(inventory.garbage(&current, &kept), [id(1)]);

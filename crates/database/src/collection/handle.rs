@@ -20,7 +20,12 @@ pub(crate) struct Handle {
 
 impl Handle {
     pub(crate) fn new(registered: Registered, shared: Arc<Shared>) -> Arc<Self> {
-        Arc::new(Self { registered, shared, live: OnceLock::new(), closed: Mutex::new(None) })
+        Arc::new(Self {
+            registered,
+            shared,
+            live: OnceLock::new(),
+            closed: Mutex::new(None),
+        })
     }
 
     /// The open collection. The first call opens it; the others wait for that.

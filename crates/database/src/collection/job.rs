@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use engine::{Installed, Job, JobKind, JobOutput, JobPolicy, PartKind, PartRef, Progress, SegmentId};
+use engine::{
+    Installed, Job, JobKind, JobOutput, JobPolicy, PartKind, PartRef, Progress, SegmentId,
+};
 use futures::channel::oneshot;
 use futures::future::{Either, select};
 use model::Error;
@@ -59,21 +61,9 @@ impl Progress for Running {
 /// The job that `lane` should do next, if any.
 pub(super) fn next(content: &Content, lane: LaneName, policy: &JobPolicy) -> Option<Job> {
     match lane {
-        LaneName::Seal => {
-            let job = content.collection.next_job(policy)?;
-            (job.kind() == JobKind::Seal).then_some(job)
-        }
-        LaneName::Optimize => {
-            // Sealing has its own lane.
-            let policy = JobPolicy {
-                seal_bytes: u64::MAX,
-                seal_rows: u64::MAX,
-                idle_seal_rows: u64::MAX,
-                idle_log_entries: u64::MAX,
-                ..*policy
-            };
-            content.collection.next_job(&policy)
-        }
+        LaneName::Seal => content.collection.next_seal(policy),
+        // Waits for a due seal when idle: graphs are built after its rows are merged in.
+        LaneName::Optimize => content.collection.next_optimization(policy),
     }
 }
 
@@ -129,9 +119,15 @@ async fn carry_out(
         inputs.iter().try_for_each(|file| file.container.verify())?;
         let output = job.run(&*progress)?;
         let pack = |part: &engine::NewPart| {
-            container::pack(&part.blocks).map(|body| (part.kind.clone(), body)).map_err(Error::from)
+            container::pack(&part.blocks)
+                .map(|body| (part.kind.clone(), body))
+                .map_err(Error::from)
         };
-        let bodies = output.parts().iter().map(pack).collect::<Result<Vec<_>, Error>>()?;
+        let bodies = output
+            .parts()
+            .iter()
+            .map(pack)
+            .collect::<Result<Vec<_>, Error>>()?;
         Ok((output, bodies))
     });
     let (output, bodies) = made.await?;
@@ -139,7 +135,10 @@ async fn carry_out(
     let outcome = put_in_place(live, view, output, bodies, &ids).await;
     if outcome.is_err() && live.journal.read_only().is_none() {
         // Best effort: what stays is found by its age.
-        for id in ids.iter().filter(|id| !live.content().state.parts.contains_key(*id)) {
+        for id in ids
+            .iter()
+            .filter(|id| !live.content().state.parts.contains_key(*id))
+        {
             let _ = parts::remove(&*live.shared.store, &live.prefix, *id).await;
         }
     }
@@ -149,7 +148,10 @@ async fn carry_out(
 /// The files that `job` reads.
 fn inputs(job: &Job, content: &Content) -> Vec<Arc<PartFile>> {
     let sources: Vec<SegmentId> = job.sources().collect();
-    let read = content.collection.parts().filter(|(segment, _)| sources.contains(segment));
+    let read = content
+        .collection
+        .parts()
+        .filter(|(segment, _)| sources.contains(segment));
     let files = read.filter_map(|(_, part)| content.parts.get(&Ulid::parse(&part.key)?));
     files.cloned().collect()
 }
@@ -170,7 +172,13 @@ async fn put_in_place(
         let access = parts::access(&manifest::role(&kind), view.state.collection.schema());
         let file = parts::read(store, prefix, *id, access).await?;
         let blocks = manifest::blocks(&kind, &file)?;
-        opened.push((PartRef { kind, key: id.to_string() }, blocks));
+        opened.push((
+            PartRef {
+                kind,
+                key: id.to_string(),
+            },
+            blocks,
+        ));
         files.push(file);
     }
     let new_id = || SegmentId(u128::from_be_bytes(live.shared.new_id().to_bytes()));
@@ -193,7 +201,11 @@ async fn install(
     let install = move |view: &View<Content>| {
         let next = view.state.install(&installed, &files)?;
         let added = files.iter().map(|file| file.id);
-        installing.upkeep.lock().inventory.replace(&view.state.parts, added);
+        installing
+            .upkeep
+            .lock()
+            .inventory
+            .replace(&view.state.parts, added);
         Ok(next)
     };
     live.journal.install(install).await
@@ -209,10 +221,15 @@ async fn checkpoint(
 ) {
     let written = async {
         let content = view.state.install(installed, files)?;
-        let Some(payload) = manifest::encode(&content) else { return Ok(()) };
-        live.journal.write_checkpoint(view.position, payload).await?;
+        let Some(payload) = manifest::encode(&content) else {
+            return Ok(());
+        };
+        live.journal
+            .write_checkpoint(view.position, payload)
+            .await?;
         let keep = live.shared.options.checkpoints_kept;
-        live.upkeep.checkpointed(view.position, &content.parts, keep);
+        live.upkeep
+            .checkpointed(view.position, &content.parts, keep);
         Ok::<(), Error>(())
     };
     if let Err(error) = written.await {
@@ -239,7 +256,9 @@ async fn in_background<T: Send + 'static>(
             }
             Either::Right(((), again)) => {
                 done = again;
-                let JobStats { kind, done, total, .. } = running.stats(host.monotonic_us());
+                let JobStats {
+                    kind, done, total, ..
+                } = running.stats(host.monotonic_us());
                 tracing::info!(collection = %live.name, job = kind, done, total, "in progress");
             }
         }

@@ -20,7 +20,10 @@ fn is_left_unread(block: &str) -> bool {
 /// The payload of a checkpoint of `content`; `None` while there are growing rows.
 pub(super) fn encode(content: &Content) -> Option<Vec<Bytes>> {
     let manifest = content.collection.manifest()?;
-    let segments = manifest.segments.iter().map(|segment| encode_segment(segment, content));
+    let segments = manifest
+        .segments
+        .iter()
+        .map(|segment| encode_segment(segment, content));
     let state = CollectionState {
         schema: manifest.schema.as_ref().clone(),
         operation: manifest.operation,
@@ -34,7 +37,11 @@ fn encode_segment(segment: &SegmentManifest, content: &Content) -> Option<Segmen
     let parts = segment.parts.iter().map(|part| {
         let id = Ulid::parse(&part.key)?;
         let bytes = content.parts.get(&id)?.bytes;
-        Some(PartEntry { role: role(&part.kind), id, bytes })
+        Some(PartEntry {
+            role: role(&part.kind),
+            id,
+            bytes,
+        })
     });
     Some(SegmentEntry {
         id: Ulid::from_bytes(segment.id.0.to_be_bytes()),
@@ -62,12 +69,18 @@ pub(super) fn restore(state: CollectionState, parts: &PartSet) -> Result<Collect
     };
     Collection::restore(manifest, &mut |part| {
         let file = Ulid::parse(&part.key).and_then(|id| parts.get(&id));
-        blocks(&part.kind, file.ok_or_else(|| Error::corrupt("a part file was not opened"))?)
+        blocks(
+            &part.kind,
+            file.ok_or_else(|| Error::corrupt("a part file was not opened"))?,
+        )
     })
 }
 
 fn part_ref(part: PartEntry) -> PartRef {
-    PartRef { kind: kind(part.role), key: part.id.to_string() }
+    PartRef {
+        kind: kind(part.role),
+        key: part.id.to_string(),
+    }
 }
 
 /// The blocks of a part, checked unless they are left unread.

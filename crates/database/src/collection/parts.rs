@@ -26,7 +26,10 @@ pub(crate) type PartSet = BTreeMap<Ulid, Arc<PartFile>>;
 /// Where the bytes of a part should live. Codes, graphs and columns are walked in every search;
 /// rows are touched for the few results.
 pub(crate) fn access(role: &PartRole, schema: &Schema) -> Access {
-    let resident = schema.vectors.iter().any(|field| field.residency == Residency::Resident);
+    let resident = schema
+        .vectors
+        .iter()
+        .any(|field| field.residency == Residency::Resident);
     match role {
         PartRole::Rows if !resident => Access::Mapped,
         PartRole::Rows | PartRole::Hnsw(_) | PartRole::Column(_) => Access::Resident,
@@ -44,7 +47,10 @@ pub(crate) async fn write(
     body: Body,
 ) -> Result<(), Error> {
     let key = part_key(prefix, id)?;
-    store.put(&key, body, PutIf::Absent).await.map_err(Error::from)
+    store
+        .put(&key, body, PutIf::Absent)
+        .await
+        .map_err(Error::from)
 }
 
 /// Opens a part file: its directory and small blocks are read and checked, large ones are not.
@@ -58,19 +64,30 @@ pub(crate) async fn read(
     access: Access,
 ) -> Result<Arc<PartFile>, Error> {
     let key = part_key(prefix, id)?;
-    let blob = store.get(&key, GetOptions { slice: Slice::All, access }).await?;
+    let blob = store
+        .get(
+            &key,
+            GetOptions {
+                slice: Slice::All,
+                access,
+            },
+        )
+        .await?;
     let container = Container::open(blob.bytes)?;
-    Ok(Arc::new(PartFile { id, bytes: blob.size, container }))
+    Ok(Arc::new(PartFile {
+        id,
+        bytes: blob.size,
+        container,
+    }))
 }
 
 /// Removes a part file.
 ///
 /// # Errors
 /// Those of the store.
-pub(crate) async fn remove(
-    store: &dyn BlobStore,
-    prefix: &BlobKey,
-    id: Ulid,
-) -> Result<(), Error> {
-    store.delete(&part_key(prefix, id)?).await.map_err(Error::from)
+pub(crate) async fn remove(store: &dyn BlobStore, prefix: &BlobKey, id: Ulid) -> Result<(), Error> {
+    store
+        .delete(&part_key(prefix, id)?)
+        .await
+        .map_err(Error::from)
 }

@@ -34,7 +34,11 @@ pub(crate) async fn open(
     for key in &recovery.passed_over {
         tracing::warn!(collection = %registered.name.name, %key, "a checkpoint is damaged");
     }
-    let Recovery { checkpoint, mut replay, .. } = recovery;
+    let Recovery {
+        checkpoint,
+        mut replay,
+        ..
+    } = recovery;
     let mut kept = Kept::default();
     let content = match &checkpoint {
         None => empty(shared, registered)?,
@@ -46,7 +50,10 @@ pub(crate) async fn open(
     };
     let (content, damage) = replay_onto(content, &mut replay).await?;
     let position = *replay.position();
-    let view = View { state: content, position };
+    let view = View {
+        state: content,
+        position,
+    };
     let replayed = position.n - checkpoint.map_or(0, |checkpoint| checkpoint.position.n);
     let ms = shared.host.monotonic_us().saturating_sub(started_us) / 1000;
     tracing::info!(collection = %registered.name.name, replayed, ms, "opened");
@@ -107,14 +114,22 @@ async fn restore(
 ) -> Result<Content, Error> {
     let state: CollectionState = codec::from_bytes(payload)?;
     let prefix = collection_prefix(registered.id);
-    let files = state.segments.iter().flat_map(|segment| &segment.parts).map(|part| {
-        let access = parts::access(&part.role, &state.schema);
-        parts::read(&*shared.store, &prefix, part.id, access)
-    });
+    let files = state
+        .segments
+        .iter()
+        .flat_map(|segment| &segment.parts)
+        .map(|part| {
+            let access = parts::access(&part.role, &state.schema);
+            parts::read(&*shared.store, &prefix, part.id, access)
+        });
     let files = try_join_all(files).await?;
     let parts: PartSet = files.into_iter().map(|file| (file.id, file)).collect();
     let collection = manifest::restore(state, &parts)?;
-    Ok(Content { collection, parts: Arc::new(parts), seal_bytes: shared.options.policy.seal_bytes })
+    Ok(Content {
+        collection,
+        parts: Arc::new(parts),
+        seal_bytes: shared.options.policy.seal_bytes,
+    })
 }
 
 /// Applies the rest of the log. Gives the last good state and, if the log is damaged, how.
@@ -147,6 +162,10 @@ fn apply(content: &Content, entry: &Entry) -> Result<Content, Error> {
         EntryKind::Operations => {}
     }
     let decode = |item| codec::from_bytes::<WriteOp>(item).map_err(Error::from);
-    let operations = entry.items.iter().map(|item| decode(item)).collect::<Result<Vec<_>, _>>()?;
+    let operations = entry
+        .items
+        .iter()
+        .map(|item| decode(item))
+        .collect::<Result<Vec<_>, _>>()?;
     content.apply(&operations).map(|(next, _)| next)
 }

@@ -110,7 +110,11 @@ impl Upkeep {
             stats: UpkeepStats::default(),
             jobs: Vec::new(),
         };
-        Self { state: Mutex::new(state), signal: Signal::default(), ended: Signal::default() }
+        Self {
+            state: Mutex::new(state),
+            signal: Signal::default(),
+            ended: Signal::default(),
+        }
     }
 
     /// A commit was published.
@@ -147,7 +151,10 @@ impl Upkeep {
     pub(super) fn stats(&self, now_us: u64) -> UpkeepStats {
         let state = self.lock();
         let running = state.jobs.iter().map(|job| job.stats(now_us)).collect();
-        UpkeepStats { running, ..state.stats.clone() }
+        UpkeepStats {
+            running,
+            ..state.stats.clone()
+        }
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, UpkeepState> {
@@ -176,7 +183,12 @@ impl Upkeep {
         state.jobs.retain(|other| !Arc::ptr_eq(job, other));
         if outcome.is_ok() {
             let kind = job.stats(now_us).kind;
-            match state.stats.done.iter_mut().find(|(other, _)| *other == kind) {
+            match state
+                .stats
+                .done
+                .iter_mut()
+                .find(|(other, _)| *other == kind)
+            {
                 Some((_, count)) => *count += 1,
                 None => state.stats.done.push((kind, 1)),
             }
@@ -268,7 +280,9 @@ fn next_step(live: &Live) -> Step {
         return Step::End;
     }
     let view = live.journal.view();
-    let idle_at_us = state.last_write_us.map_or(0, |at| at + 1000 * live.shared.options.idle_ms);
+    let idle_at_us = state
+        .last_write_us
+        .map_or(0, |at| at + 1000 * live.shared.options.idle_ms);
     let idle = now_us >= idle_at_us;
     let mut wake_us = if idle { u64::MAX } else { idle_at_us };
     if let Some((lane, job)) = next_job(live, state, &view, idle, now_us, &mut wake_us) {
@@ -319,7 +333,11 @@ fn next_job(
         if lane == LaneName::Seal && (settled || tail > BUSY_TAILS.saturating_mul(tail_max)) {
             (policy.seal_rows, policy.idle_seal_rows) = (1, 1);
         }
-        let job = if *busy { None } else { job::next(&view.state, lane, &policy) };
+        let job = if *busy {
+            None
+        } else {
+            job::next(&view.state, lane, &policy)
+        };
         // Results of jobs become durable by a checkpoint, for which a few growing rows are sealed
         // too; but only once, after the last job.
         settled &= !busy && job.is_none();
@@ -357,7 +375,8 @@ async fn checkpoint(live: &Live) -> Result<(), Error> {
     let position = live.journal.checkpoint_here(payload).await?;
     let parts = seen.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let (Some(position), Some(parts)) = (position, parts) {
-        live.upkeep.checkpointed(position, &parts, live.shared.options.checkpoints_kept);
+        live.upkeep
+            .checkpointed(position, &parts, live.shared.options.checkpoints_kept);
         tracing::debug!(collection = %live.name, entry = position.n, "checkpoint written");
     }
     Ok(())

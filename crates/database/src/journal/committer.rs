@@ -36,7 +36,10 @@ pub(super) struct Committer<S: State> {
 
 impl<S: State> Committer<S> {
     pub(super) fn new(journal: Arc<Journal<S>>, writer: Writer<S>) -> Self {
-        Self { journal, writer: Some(writer) }
+        Self {
+            journal,
+            writer: Some(writer),
+        }
     }
 
     /// Works until nothing is left that can be done.
@@ -67,7 +70,9 @@ impl<S: State> Committer<S> {
     }
 
     fn writer(&mut self) -> &mut Writer<S> {
-        self.writer.as_mut().expect("a running committer holds the writer")
+        self.writer
+            .as_mut()
+            .expect("a running committer holds the writer")
     }
 
     async fn commit(&mut self, batch: Vec<Write<S>>) {
@@ -81,7 +86,13 @@ impl<S: State> Committer<S> {
         let mut state = self.journal.view.load().state.clone();
         let mut items = Vec::new();
         let mut accepted: Vec<(oneshot::Sender<_>, S::Answer, u64)> = Vec::new();
-        for Write { change, items: mut encoded, since_us, reply } in batch {
+        for Write {
+            change,
+            items: mut encoded,
+            since_us,
+            reply,
+        } in batch
+        {
             match state.apply(&change) {
                 Ok((next, answer)) => {
                     state = next;
@@ -101,8 +112,12 @@ impl<S: State> Committer<S> {
         };
         let now_us = self.journal.host.monotonic_us();
         if outcome.is_ok() {
-            let since = accepted.iter().map(|(.., since_us)| now_us.saturating_sub(*since_us));
-            self.journal.counters.committed(now_us.saturating_sub(started_us), since);
+            let since = accepted
+                .iter()
+                .map(|(.., since_us)| now_us.saturating_sub(*since_us));
+            self.journal
+                .counters
+                .committed(now_us.saturating_sub(started_us), since);
         }
         for (reply, answer, _) in accepted {
             drop(reply.send(outcome.clone().map(|()| answer)));
@@ -117,7 +132,11 @@ impl<S: State> Committer<S> {
                     .map(|state| self.journal.publish(state, view.position, Cause::Physical));
                 drop(reply.send(installed));
             }
-            Physical::Checkpoint { position, payload, reply } => {
+            Physical::Checkpoint {
+                position,
+                payload,
+                reply,
+            } => {
                 let written = self.writer().log.write_checkpoint(position, payload).await;
                 drop(reply.send(written.map_err(Error::from)));
             }
@@ -134,7 +153,8 @@ impl<S: State> Committer<S> {
 
     async fn checkpoint_here(&mut self, state: S, payload: Vec<Bytes>) -> Result<Position, Error> {
         self.settle_doubt().await?;
-        self.append(EntryKind::Checkpoint, Vec::new(), state).await?;
+        self.append(EntryKind::Checkpoint, Vec::new(), state)
+            .await?;
         let log = &self.writer().log;
         let position = *log.position();
         log.write_checkpoint(position, payload).await?;
@@ -142,12 +162,7 @@ impl<S: State> Committer<S> {
     }
 
     /// Appends an entry that leads to `state`, and publishes it once the entry is durable.
-    async fn append(
-        &mut self,
-        kind: EntryKind,
-        items: Vec<Bytes>,
-        state: S,
-    ) -> Result<(), Error> {
+    async fn append(&mut self, kind: EntryKind, items: Vec<Bytes>, state: S) -> Result<(), Error> {
         let nonce = Nonce(self.journal.host.random().to_le_bytes());
         let mut outcome = self.writer().log.append(nonce, kind, items).await.map(Some);
         for pause_ms in SETTLE_PAUSES_MS {
@@ -166,7 +181,9 @@ impl<S: State> Committer<S> {
 
     /// Asks once more about an entry that is in doubt, if one is.
     async fn settle_doubt(&mut self) -> Result<(), Error> {
-        let Some((state, cause)) = self.writer().doubted.take() else { return Ok(()) };
+        let Some((state, cause)) = self.writer().doubted.take() else {
+            return Ok(());
+        };
         let outcome = self.writer().log.settle().await;
         self.conclude(outcome, state, cause)
     }
@@ -204,7 +221,8 @@ impl<S: State> Drop for Committer<S> {
     /// in doubt, and nobody can write after it.
     fn drop(&mut self) {
         if self.writer.is_some() {
-            self.journal.turn_read_only(&Error::internal("a commit broke down half-way"));
+            self.journal
+                .turn_read_only(&Error::internal("a commit broke down half-way"));
         }
     }
 }

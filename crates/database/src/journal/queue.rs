@@ -32,9 +32,19 @@ type Payload<S> = Box<dyn FnOnce(&S) -> Option<Vec<Bytes>> + Send>;
 
 /// Work that changes no answer.
 pub(super) enum Physical<S: State> {
-    Install { install: Install<S>, reply: Reply<()> },
-    Checkpoint { position: Position, payload: Vec<Bytes>, reply: Reply<()> },
-    Here { payload: Payload<S>, reply: Reply<Option<Position>> },
+    Install {
+        install: Install<S>,
+        reply: Reply<()>,
+    },
+    Checkpoint {
+        position: Position,
+        payload: Vec<Bytes>,
+        reply: Reply<()>,
+    },
+    Here {
+        payload: Payload<S>,
+        reply: Reply<Option<Position>>,
+    },
 }
 
 impl<S: State> Physical<S> {

@@ -36,10 +36,14 @@ fn expect(contents: &mut Contents, operations: &[WriteOp], number: i64) {
     for operation in operations {
         match operation {
             WriteOp::Upsert { points, .. } => contents.extend(points.iter().map(|point| {
-                let model::PointId::Num(id) = point.id else { unreachable!("ids are numbers") };
+                let model::PointId::Num(id) = point.id else {
+                    unreachable!("ids are numbers")
+                };
                 (id, number)
             })),
-            WriteOp::Delete { target: model::Target::Ids(ids) } => {
+            WriteOp::Delete {
+                target: model::Target::Ids(ids),
+            } => {
                 contents.retain(|id, _| !ids.contains(&model::PointId::from(*id)));
             }
             other => panic!("the workload has no {other:?}"),
@@ -101,14 +105,26 @@ fn check(world: &World, promised: &[Promised], what: &str) {
     let operation = world.info("c").operation;
     let sure: u64 = promised.iter().map(|p| p.operations).sum();
     let possible = sure + 2 * promised.iter().filter(|p| p.pending.is_some()).count() as u64;
-    assert!((sure..=possible).contains(&operation), "{what}: {operation} operations");
+    assert!(
+        (sure..=possible).contains(&operation),
+        "{what}: {operation} operations"
+    );
     for (writer, promised) in promised.iter().enumerate() {
         let mine = writer as u64 * 1000..(writer as u64 + 1) * 1000;
-        let found: Contents = contents.range(mine).map(|(&id, &batch)| (id, batch)).collect();
+        let found: Contents = contents
+            .range(mine)
+            .map(|(&id, &batch)| (id, batch))
+            .collect();
         let whole = found == promised.acknowledged
-            || promised.pending.as_ref().is_some_and(|pending| found == *pending);
-        assert!(whole, "{what}, writer {writer}: found {found:?}\nacknowledged {:?}\npending {:?}",
-            promised.acknowledged, promised.pending);
+            || promised
+                .pending
+                .as_ref()
+                .is_some_and(|pending| found == *pending);
+        assert!(
+            whole,
+            "{what}, writer {writer}: found {found:?}\nacknowledged {:?}\npending {:?}",
+            promised.acknowledged, promised.pending
+        );
     }
 }
 
@@ -118,23 +134,50 @@ fn go_on(world: World, disk: &Arc<Disk>, what: &str) {
     world.write("c", vec![upsert([5, 1005, 9999], 77)]).unwrap();
     expected.extend([(5, 77), (1005, 77), (9999, 77)]);
     world.host.run_until_idle();
-    assert_eq!(world.contents("c"), expected, "{what}: after background work");
+    assert_eq!(
+        world.contents("c"),
+        expected,
+        "{what}: after background work"
+    );
     world.host.crash();
     drop(world);
     let world = World::open(disk.clone(), 3).unwrap();
-    assert_eq!(world.contents("c"), expected, "{what}: after one more restart");
+    assert_eq!(
+        world.contents("c"),
+        expected,
+        "{what}: after one more restart"
+    );
 }
 
 fn calls_of_the_whole_workload() -> usize {
     let disk = Arc::new(Disk::default());
     let world = World::open(disk.clone(), 1).unwrap();
     let promised = work(&world, &disk);
-    assert!(promised.iter().all(|p| p.pending.is_none()), "without faults all is acknowledged");
-    let parts = disk.objects.keys().iter().filter(|key| key.contains("/seg/")).count();
-    let checkpoints = disk.objects.keys().iter().filter(|key| key.contains("/ckpt/")).count();
-    assert!(parts > 0 && checkpoints > 0, "the workload must seal: {:?}", disk.objects.keys());
+    assert!(
+        promised.iter().all(|p| p.pending.is_none()),
+        "without faults all is acknowledged"
+    );
+    let parts = disk
+        .objects
+        .keys()
+        .iter()
+        .filter(|key| key.contains("/seg/"))
+        .count();
+    let checkpoints = disk
+        .objects
+        .keys()
+        .iter()
+        .filter(|key| key.contains("/ckpt/"))
+        .count();
+    assert!(
+        parts > 0 && checkpoints > 0,
+        "the workload must seal: {:?}",
+        disk.objects.keys()
+    );
     check(&world, &promised, "no crash");
-    disk.calls()
+    let calls = disk.calls();
+    assert!(calls > 150, "{calls} calls are too few to prove anything");
+    calls
 }
 
 #[test]
@@ -159,10 +202,17 @@ fn an_acknowledged_write_survives_death_at_every_call_of_the_store() {
             let world = World::open(disk.clone(), 2).expect(&what);
             // Created again when the machine died before that.
             let created = world.create("c").is_ok();
-            assert!(!created || promised.iter().all(|p| p.operations == 0), "{what}");
+            assert!(
+                !created || promised.iter().all(|p| p.operations == 0),
+                "{what}"
+            );
             check(&world, &promised, &what);
             go_on(world, &disk, &what);
         }
     }
-    assert!(deaths > calls, "most runs must die: {deaths} of {}", 2 * calls);
+    assert!(
+        deaths > calls,
+        "most runs must die: {deaths} of {}",
+        2 * calls
+    );
 }

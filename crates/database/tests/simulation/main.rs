@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+extern crate skerry_database as database;
+
 mod catalog;
 mod crash;
 mod fault;

@@ -20,8 +20,8 @@ use testkit::{MapStore, SimHost, yield_now};
 /// A store that lives on when the machine dies. Every call takes several polls, so that a
 /// scheduler can put any two calls in any order.
 #[derive(Default)]
-pub struct Disk {
-    pub objects: MapStore,
+pub(crate) struct Disk {
+    pub(crate) objects: MapStore,
     calls: AtomicUsize,
     /// The call at which the machine dies, and whether that call still takes effect.
     death: Mutex<Option<(usize, bool)>>,
@@ -30,22 +30,22 @@ pub struct Disk {
 
 impl Disk {
     /// The machine dies at call number `at`, before or after it takes effect.
-    pub fn die_at(&self, at: usize, after: bool) {
+    pub(crate) fn die_at(&self, at: usize, after: bool) {
         self.calls.store(0, Ordering::SeqCst);
         *self.death.lock().unwrap() = Some((at, after));
     }
 
-    pub fn restart(&self) {
+    pub(crate) fn restart(&self) {
         *self.death.lock().unwrap() = None;
         self.dead.store(false, Ordering::SeqCst);
         self.calls.store(0, Ordering::SeqCst);
     }
 
-    pub fn is_dead(&self) -> bool {
+    pub(crate) fn is_dead(&self) -> bool {
         self.dead.load(Ordering::SeqCst)
     }
 
-    pub fn calls(&self) -> usize {
+    pub(crate) fn calls(&self) -> usize {
         self.calls.load(Ordering::SeqCst)
     }
 
@@ -59,12 +59,18 @@ impl Disk {
         let dies = death.filter(|(at, _)| *at == call);
         if self.is_dead() || matches!(dies, Some((_, false))) {
             self.dead.store(true, Ordering::SeqCst);
-            return Err(BlobError::new(BlobErrorKind::Unavailable, "the machine is dead"));
+            return Err(BlobError::new(
+                BlobErrorKind::Unavailable,
+                "the machine is dead",
+            ));
         }
         let result = effect.await;
         if dies.is_some() {
             self.dead.store(true, Ordering::SeqCst);
-            return Err(BlobError::new(BlobErrorKind::Unavailable, "the machine is dead"));
+            return Err(BlobError::new(
+                BlobErrorKind::Unavailable,
+                "the machine is dead",
+            ));
         }
         yield_now().await;
         result
@@ -106,7 +112,7 @@ impl BlobStore for Disk {
 }
 
 /// Thresholds so small that a few dozen points go through sealing, merging and indexing.
-pub fn small() -> Options {
+pub(crate) fn small() -> Options {
     let policy = engine::JobPolicy::default();
     Options {
         log_tail_max: 8,
@@ -114,7 +120,7 @@ pub fn small() -> Options {
         policy: engine::JobPolicy {
             seal_bytes: 4_000,
             seal_rows: 24,
-            idle_rows: 1,
+            idle_seal_rows: 1,
             ..policy
         },
         ..Options::default()
@@ -122,18 +128,18 @@ pub fn small() -> Options {
 }
 
 /// A database over `store`, run by `host`.
-pub struct World {
-    pub host: Arc<SimHost>,
-    pub database: Arc<Database>,
+pub(crate) struct World {
+    pub(crate) host: Arc<SimHost>,
+    pub(crate) database: Arc<Database>,
 }
 
 impl World {
     /// Opens the database that lies in `store`.
-    pub fn open(store: Arc<dyn BlobStore>, seed: u64) -> Result<Self, Error> {
+    pub(crate) fn open(store: Arc<dyn BlobStore>, seed: u64) -> Result<Self, Error> {
         Self::open_with(store, seed, small())
     }
 
-    pub fn open_with(
+    pub(crate) fn open_with(
         store: Arc<dyn BlobStore>,
         seed: u64,
         options: Options,
@@ -144,28 +150,33 @@ impl World {
         Ok(Self { host, database })
     }
 
-    pub fn execute(&self, command: Command) -> Result<Outcome, Error> {
+    pub(crate) fn execute(&self, command: Command) -> Result<Outcome, Error> {
         let database = Arc::clone(&self.database);
-        self.host.block_on(async move { database.execute(command).await })
+        self.host
+            .block_on(async move { database.execute(command).await })
     }
 
-    pub fn query(&self, query: Query) -> Result<Reply, Error> {
+    pub(crate) fn query(&self, query: Query) -> Result<Reply, Error> {
         let database = Arc::clone(&self.database);
-        self.host.block_on(async move { database.query(query).await })
+        self.host
+            .block_on(async move { database.query(query).await })
     }
 
-    pub fn create(&self, name: &str) -> Result<Outcome, Error> {
-        self.execute(Command::CreateCollection { collection: at(name), schema: schema() })
+    pub(crate) fn create(&self, name: &str) -> Result<Outcome, Error> {
+        self.execute(Command::CreateCollection {
+            collection: at(name),
+            schema: schema(),
+        })
     }
 
-    pub fn write(&self, name: &str, operations: Vec<WriteOp>) -> Result<u64, Error> {
+    pub(crate) fn write(&self, name: &str, operations: Vec<WriteOp>) -> Result<u64, Error> {
         match self.execute(write(name, operations))? {
             Outcome::Written { operation } => Ok(operation),
             other => panic!("a write was answered with {other:?}"),
         }
     }
 
-    pub fn info(&self, name: &str) -> CollectionInfo {
+    pub(crate) fn info(&self, name: &str) -> CollectionInfo {
         match self.query(Query::DescribeCollection(at(name))) {
             Ok(Reply::Collection(info)) => *info,
             other => panic!("a description was answered with {other:?}"),
@@ -173,36 +184,57 @@ impl World {
     }
 
     /// Every point by id with the batch that wrote it; checks that each is whole and there once.
-    pub fn contents(&self, name: &str) -> BTreeMap<u64, i64> {
+    pub(crate) fn contents(&self, name: &str) -> BTreeMap<u64, i64> {
         let query = Query::Scroll {
             collection: at(name),
             filter: None,
             from: None,
             limit: 100_000,
             order_by: None,
-            select: Select { payload: PayloadSelect::All, vectors: VectorSelect::All },
+            select: Select {
+                payload: PayloadSelect::All,
+                vectors: VectorSelect::All,
+            },
         };
-        let Ok(Reply::Page { records, next: None }) = self.query(query) else {
+        let Ok(Reply::Page {
+            records,
+            next: None,
+        }) = self.query(query)
+        else {
             panic!("a scroll of everything is one page");
         };
         let mut contents = BTreeMap::new();
         for (record, _) in records {
-            let PointId::Num(id) = record.id else { panic!("ids are numbers here") };
+            let PointId::Num(id) = record.id else {
+                panic!("ids are numbers here")
+            };
             let batch = match record.payload.unwrap().get("batch") {
                 Some(Value::Int(batch)) => *batch,
                 other => panic!("point {id} has the batch {other:?}"),
             };
             let expected = vec![(unnamed(), Vector::Dense(vector(id, batch)))];
-            assert_eq!(record.vectors.unwrap(), expected, "point {id} is mixed from two batches");
-            assert_eq!(contents.insert(id, batch), None, "point {id} is there twice");
+            assert_eq!(
+                record.vectors.unwrap(),
+                expected,
+                "point {id} is mixed from two batches"
+            );
+            assert_eq!(
+                contents.insert(id, batch),
+                None,
+                "point {id} is there twice"
+            );
         }
-        let count = Query::Count { collection: at(name), filter: None, exact: true };
+        let count = Query::Count {
+            collection: at(name),
+            filter: None,
+            exact: true,
+        };
         assert_eq!(self.query(count), Ok(Reply::Count(contents.len() as u64)));
         contents
     }
 }
 
-pub fn at(name: &str) -> CollectionRef {
+pub(crate) fn at(name: &str) -> CollectionRef {
     CollectionRef::in_default(name).unwrap()
 }
 
@@ -210,32 +242,55 @@ fn unnamed() -> VectorName {
     VectorName::default()
 }
 
-pub fn schema() -> Schema {
-    let kind = VectorKind::Dense { dim: Dim::new(4).unwrap(), metric: Metric::Dot };
-    let field = VectorField { name: unnamed(), kind, hnsw: None, residency: Default::default() };
-    Schema { vectors: vec![field], ..Schema::default() }
+pub(crate) fn schema() -> Schema {
+    let kind = VectorKind::Dense {
+        dim: Dim::new(4).unwrap(),
+        metric: Metric::Dot,
+    };
+    let field = VectorField {
+        name: unnamed(),
+        kind,
+        hnsw: None,
+        residency: Default::default(),
+    };
+    Schema {
+        vectors: vec![field],
+        ..Schema::default()
+    }
 }
 
 /// The vector that batch `batch` gives to point `id`.
-pub fn vector(id: u64, batch: i64) -> Vec<f32> {
+pub(crate) fn vector(id: u64, batch: i64) -> Vec<f32> {
     vec![id as f32, batch as f32, 1.0, -(id as f32)]
 }
 
-pub fn write(name: &str, operations: Vec<WriteOp>) -> Command {
-    Command::Write { collection: at(name), operations, visibility: Visibility::Applied }
+pub(crate) fn write(name: &str, operations: Vec<WriteOp>) -> Command {
+    Command::Write {
+        collection: at(name),
+        operations,
+        visibility: Visibility::Applied,
+    }
 }
 
 /// Writes whole points, each marked with the batch.
-pub fn upsert(ids: impl IntoIterator<Item = u64>, batch: i64) -> WriteOp {
+pub(crate) fn upsert(ids: impl IntoIterator<Item = u64>, batch: i64) -> WriteOp {
     let point = |id: u64| Point {
         id: id.into(),
         vectors: vec![(unnamed(), Vector::Dense(vector(id, batch)))],
-        payload: [("batch", Value::Int(batch))].into_iter().collect::<Object>(),
+        payload: [("batch", Value::Int(batch))]
+            .into_iter()
+            .collect::<Object>(),
     };
     let points = ids.into_iter().map(point).collect();
-    WriteOp::Upsert { points, mode: UpsertMode::Upsert, condition: None }
+    WriteOp::Upsert {
+        points,
+        mode: UpsertMode::Upsert,
+        condition: None,
+    }
 }
 
-pub fn delete(ids: impl IntoIterator<Item = u64>) -> WriteOp {
-    WriteOp::Delete { target: Target::Ids(ids.into_iter().map(PointId::from).collect()) }
+pub(crate) fn delete(ids: impl IntoIterator<Item = u64>) -> WriteOp {
+    WriteOp::Delete {
+        target: Target::Ids(ids.into_iter().map(PointId::from).collect()),
+    }
 }

@@ -66,7 +66,13 @@ fn a_refused_write_does_not_hurt_those_it_was_committed_with() {
 fn writes_that_wait_together_share_a_commit() {
     let (disk, world) = world();
     world.write("c", vec![upsert([0], 0)]).unwrap();
-    let logged = |disk: &Disk| disk.objects.keys().iter().filter(|k| k.contains("/log/")).count();
+    let logged = |disk: &Disk| {
+        disk.objects
+            .keys()
+            .iter()
+            .filter(|k| k.contains("/log/"))
+            .count()
+    };
     let before = logged(&disk);
     let database = Arc::clone(&world.database);
     let answers = world.host.block_on(async move {
@@ -75,7 +81,10 @@ fn writes_that_wait_together_share_a_commit() {
     });
     assert!(answers.iter().all(Result::is_ok));
     let entries = logged(&disk) - before;
-    assert!((1..=3).contains(&entries), "40 writes at once took {entries} entries");
+    assert!(
+        (1..=3).contains(&entries),
+        "40 writes at once took {entries} entries"
+    );
     let stats = world.database.stats();
     assert_eq!(stats.open[0].commits.changes, 41);
 }
@@ -101,7 +110,10 @@ fn a_write_goes_on_when_its_caller_hangs_up() {
         let contents = world.contents("c");
         let whole = contents == BTreeMap::from([(1, 1), (2, 2), (3, 2), (4, 4)]);
         let none = contents == BTreeMap::from([(1, 1), (4, 4)]);
-        assert!(whole || (none && dropped && polls == 0), "after {polls} polls: {contents:?}");
+        assert!(
+            whole || (none && dropped && polls == 0),
+            "after {polls} polls: {contents:?}"
+        );
         world.host.crash();
         assert_eq!(World::open(disk, 8).unwrap().contents("c"), contents);
     }
@@ -135,13 +147,18 @@ fn concurrent_writers_lose_nothing() {
         assert_eq!(world.contents("c"), expected, "seed {seed}");
         assert_eq!(world.info("c").operation, 40);
         world.host.run_until_idle();
-        assert_eq!(world.contents("c"), expected, "seed {seed}, after background work");
+        assert_eq!(
+            world.contents("c"),
+            expected,
+            "seed {seed}, after background work"
+        );
     }
 }
 
 #[test]
 fn closing_answers_what_was_asked_for_and_refuses_the_rest() {
     let (disk, world) = world();
+    world.write("c", vec![]).unwrap();
     let database = Arc::clone(&world.database);
     let (first, closed, late) = world.host.block_on(async move {
         let mut first = database.execute(write("c", vec![upsert([1], 1)]));
@@ -154,7 +171,14 @@ fn closing_answers_what_was_asked_for_and_refuses_the_rest() {
     assert!(first.is_ok());
     assert_eq!(closed, Ok(()));
     assert_eq!(late.unwrap_err().kind, ErrorKind::Unavailable);
-    assert_eq!(world.contents("c"), BTreeMap::from([(1, 1)]), "queries still answer");
+    assert_eq!(
+        world.contents("c"),
+        BTreeMap::from([(1, 1)]),
+        "queries still answer"
+    );
     world.host.run_until_idle();
-    assert_eq!(World::open(disk, 8).unwrap().contents("c"), BTreeMap::from([(1, 1)]));
+    assert_eq!(
+        World::open(disk, 8).unwrap().contents("c"),
+        BTreeMap::from([(1, 1)])
+    );
 }

@@ -79,61 +79,45 @@ impl Failure {
     }
 }
 
-/// Qdrant's words are copied where its clients may look for them; the rest say what happened.
+/// Qdrant's words are used where its clients may look for them; the rest say what happened.
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let prefixed = |status, prefix: &str| {
-            Self::new(
-                status,
-                format!("{prefix}: {}", wording(&error.subject, &error.message)),
-            )
-        };
-        match error.kind {
-            ErrorKind::NotFound => prefixed(StatusCode::NOT_FOUND, "Not found"),
-            ErrorKind::AlreadyExists => {
-                let text = match &error.subject {
-                    Subject::Collection(name) | Subject::Alias(name) => {
-                        format!("Collection `{name}` already exists!")
-                    }
-                    Subject::Request
-                    | Subject::Database(_)
-                    | Subject::Point(_)
-                    | Subject::VectorField(_)
-                    | Subject::PointVector { .. }
-                    | Subject::Dimension { .. }
-                    | Subject::Field(_)
-                    | Subject::Storage => error.message,
-                };
-                Self::new(StatusCode::CONFLICT, format!("Wrong input: {text}"))
-            }
-            ErrorKind::Invalid => prefixed(StatusCode::BAD_REQUEST, "Wrong input"),
-            ErrorKind::Unsupported => prefixed(StatusCode::BAD_REQUEST, "Bad request"),
-            ErrorKind::Unavailable => {
-                prefixed(StatusCode::SERVICE_UNAVAILABLE, "Service unavailable")
-            }
-            ErrorKind::StorageFull => {
-                prefixed(StatusCode::INSUFFICIENT_STORAGE, "Service internal error")
-            }
-            ErrorKind::ReadOnly => prefixed(StatusCode::FORBIDDEN, "Forbidden"),
-            ErrorKind::Timeout => prefixed(StatusCode::REQUEST_TIMEOUT, "Timeout"),
+        let (status, prefix) = match error.kind {
+            ErrorKind::NotFound => (StatusCode::NOT_FOUND, "Not found"),
+            ErrorKind::AlreadyExists => (StatusCode::CONFLICT, "Wrong input"),
+            ErrorKind::Invalid => (StatusCode::BAD_REQUEST, "Wrong input"),
+            ErrorKind::Unsupported => (StatusCode::BAD_REQUEST, "Bad request"),
+            ErrorKind::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "Service unavailable"),
+            ErrorKind::StorageFull => (StatusCode::INSUFFICIENT_STORAGE, "Service internal error"),
+            ErrorKind::ReadOnly => (StatusCode::FORBIDDEN, "Forbidden"),
+            ErrorKind::Timeout => (StatusCode::REQUEST_TIMEOUT, "Timeout"),
             ErrorKind::Corrupt | ErrorKind::Internal => {
-                prefixed(StatusCode::INTERNAL_SERVER_ERROR, "Service internal error")
+                (StatusCode::INTERNAL_SERVER_ERROR, "Service internal error")
             }
-        }
+        };
+        Self::new(status, format!("{prefix}: {}", wording(error)))
     }
 }
 
-/// What Qdrant says about `subject`; `message` where it has no words for it.
-fn wording(subject: &Subject, message: &str) -> String {
-    match subject {
-        Subject::Collection(name) if message.contains("does not exist") => {
+/// What Qdrant says about the subject of `error`; its message where Qdrant has no words.
+fn wording(error: Error) -> String {
+    let kind = error.kind;
+    match error.subject {
+        Subject::Collection(name) if kind == ErrorKind::NotFound => {
             format!("Collection `{name}` doesn't exist!")
         }
-        Subject::Alias(name) => format!("Alias {name} does not exists!"),
-        Subject::Point(id) => format!("No point with id {id} found"),
-        Subject::VectorField(name) => format!("Not existing vector name error: {name}"),
-        Subject::PointVector { vector, .. } => {
+        Subject::Collection(name) | Subject::Alias(name) if kind == ErrorKind::AlreadyExists => {
+            format!("Collection `{name}` already exists!")
+        }
+        Subject::Alias(name) if kind == ErrorKind::NotFound => {
+            format!("Alias {name} does not exists!")
+        }
+        Subject::Point(id) if kind == ErrorKind::NotFound => format!("No point with id {id} found"),
+        Subject::PointVector { vector, .. } if kind == ErrorKind::NotFound => {
             format!("Vector with name \"{vector}\" for point not found")
+        }
+        Subject::VectorField(name) if kind == ErrorKind::Invalid => {
+            format!("Not existing vector name error: {name}")
         }
         Subject::Dimension { expected, got } => {
             format!("Vector dimension error: expected dim: {expected}, got {got}")
@@ -141,8 +125,12 @@ fn wording(subject: &Subject, message: &str) -> String {
         Subject::Request
         | Subject::Database(_)
         | Subject::Collection(_)
+        | Subject::Alias(_)
+        | Subject::Point(_)
+        | Subject::VectorField(_)
+        | Subject::PointVector { .. }
         | Subject::Field(_)
-        | Subject::Storage => message.to_owned(),
+        | Subject::Storage => error.message,
     }
 }
 
@@ -193,5 +181,98 @@ pub(crate) fn refuse(refusal: &Refusal, seconds: f64) -> Response {
             "Service internal error: the request broke an invariant of the server",
         )
         .response(seconds),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::PointId;
+
+    #[test]
+    fn subjects_are_told_in_the_words_of_qdrant() {
+        let point = PointId::Num(5);
+        let vector = Subject::PointVector {
+            point: point.clone(),
+            vector: "x".into(),
+        };
+        let alias = |kind| Error::new(kind, Subject::Alias("a".into()), "m");
+        let collection = Error::new(
+            ErrorKind::AlreadyExists,
+            Subject::Collection("c".into()),
+            "m",
+        );
+        for (error, status, text) in [
+            (
+                Error::no_collection("c"),
+                404,
+                "Not found: Collection `c` doesn't exist!",
+            ),
+            (
+                collection,
+                409,
+                "Wrong input: Collection `c` already exists!",
+            ),
+            (
+                alias(ErrorKind::NotFound),
+                404,
+                "Not found: Alias a does not exists!",
+            ),
+            (
+                alias(ErrorKind::AlreadyExists),
+                409,
+                "Wrong input: Collection `a` already exists!",
+            ),
+            (
+                Error::no_point(&point),
+                404,
+                "Not found: No point with id 5 found",
+            ),
+            (
+                Error::new(ErrorKind::NotFound, vector, "m"),
+                404,
+                "Not found: Vector with name \"x\" for point not found",
+            ),
+            (
+                Error::no_vector_field("x"),
+                400,
+                "Wrong input: Not existing vector name error: x",
+            ),
+            (
+                Error::dimension(4, 3),
+                400,
+                "Wrong input: Vector dimension error: expected dim: 4, got 3",
+            ),
+        ] {
+            let failure = Failure::from(error);
+            assert_eq!(
+                (failure.status.as_u16(), failure.text.as_str()),
+                (status, text)
+            );
+        }
+    }
+
+    #[test]
+    fn kinds_decide_the_status() {
+        for (kind, status) in [
+            (ErrorKind::NotFound, 404),
+            (ErrorKind::AlreadyExists, 409),
+            (ErrorKind::Invalid, 400),
+            (ErrorKind::Unsupported, 400),
+            (ErrorKind::Unavailable, 503),
+            (ErrorKind::StorageFull, 507),
+            (ErrorKind::ReadOnly, 403),
+            (ErrorKind::Timeout, 408),
+            (ErrorKind::Corrupt, 500),
+            (ErrorKind::Internal, 500),
+        ] {
+            let failure = Failure::from(Error::new(kind, Subject::Request, "what happened"));
+            assert_eq!(failure.status.as_u16(), status, "{kind:?}");
+            assert!(
+                failure.text.ends_with(": what happened"),
+                "{}",
+                failure.text
+            );
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! `order_by`: points in the order of a payload value.
 
-use model::{Direction, OrderBy, StartFrom, Timestamp};
+use model::{Direction, FieldKind, OrderBy, Schema, StartFrom, Timestamp, Value};
 use serde::Deserialize;
 
 use crate::error::Failure;
@@ -72,4 +72,27 @@ impl WireOrderBy {
             start_from,
         })
     }
+}
+
+/// Whether `schema` has an index whose values have an order.
+///
+/// # Errors
+/// What Qdrant says when there is none.
+pub(crate) fn check_index(schema: &Schema, order_by: &OrderBy) -> Result<(), Failure> {
+    let ordered = schema
+        .index(&order_by.path)
+        .is_some_and(|index| match index.params.kind {
+            // An integer index may have been asked for without this ability.
+            FieldKind::Integer => index.params.attributes.get("range") != Some(&Value::Bool(false)),
+            FieldKind::Float | FieldKind::Datetime | FieldKind::Uuid => true,
+            FieldKind::Keyword | FieldKind::Bool | FieldKind::Geo => false,
+        });
+    if ordered {
+        return Ok(());
+    }
+    Err(Failure::bad_request(format_args!(
+        "No range index for `order_by` key: `{}`. Please create one to use `order_by`. Payload \
+         indexes of the types integer, float, datetime and uuid have an order",
+        order_by.path
+    )))
 }

@@ -39,9 +39,16 @@ struct WireAcorn {
     max_selectivity: Option<f64>,
 }
 
+/// Decoded parameters.
+pub(crate) struct Params {
+    pub(crate) search: SearchParams,
+    /// Only held to the limit of the collection.
+    pub(crate) oversampling: Option<f64>,
+}
+
 impl WireParams {
     /// `at` is the path of the parameters in the body, for validation errors.
-    pub(crate) fn decode(self, at: &str) -> Result<SearchParams, Failure> {
+    pub(crate) fn decode(self, at: &str) -> Result<Params, Failure> {
         let invalid = |field: &str, value: &dyn core::fmt::Display, bounds: &str| {
             let text = format!("value {value} invalid, must be {bounds}");
             Err(Failure::validation(
@@ -53,7 +60,10 @@ impl WireParams {
         if self.hnsw_ef == Some(0) {
             return invalid("hnsw_ef", &0, "1 or larger");
         }
-        if let Some(factor) = self.quantization.and_then(|q| q.oversampling)
+        let oversampling = self
+            .quantization
+            .and_then(|quantization| quantization.oversampling);
+        if let Some(factor) = oversampling
             && factor < 1.0
         {
             return invalid("quantization.oversampling", &factor, "1.0 or larger");
@@ -66,10 +76,14 @@ impl WireParams {
         if self.idf.is_some() {
             return Err(Failure::unsupported("`params.idf`"));
         }
-        Ok(SearchParams {
+        let search = SearchParams {
             ef: self.hnsw_ef,
             exact: self.exact,
             indexed_only: self.indexed_only,
+        };
+        Ok(Params {
+            search,
+            oversampling,
         })
     }
 }

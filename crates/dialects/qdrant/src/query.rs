@@ -83,7 +83,7 @@ impl WireQuery {
                 .map(|query| query.decode(self.using))
                 .transpose()?,
             filter: WireFilter::decode_optional(self.filter)?,
-            params,
+            params: params.search,
             score_above: None,
             limit,
             offset: self.offset.unwrap_or(0),
@@ -95,6 +95,7 @@ impl WireQuery {
         Ok(Ranked {
             search,
             score_threshold: self.score_threshold,
+            oversampling: params.oversampling,
         })
     }
 }

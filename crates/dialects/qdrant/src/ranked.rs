@@ -4,14 +4,18 @@ use gateway::Call;
 use model::{Query, Rank, Reply, Schema, ScoredPoint, Search, VectorKind};
 
 use crate::error::Failure;
+use crate::order;
 use crate::record::ShownScored;
 use crate::request;
 use crate::score::Reported;
+use crate::strict::Limits;
 
 /// A decoded search whose threshold still is in the terms of its metric.
 pub(crate) struct Ranked {
     pub(crate) search: Search,
     pub(crate) score_threshold: Option<f32>,
+    /// Only held to the limit of its collection.
+    pub(crate) oversampling: Option<f64>,
 }
 
 /// The results of one search, and how their scores are told.
@@ -34,7 +38,11 @@ impl Results {
 impl Ranked {
     fn reported(&self, schema: &Schema) -> Result<Reported, Failure> {
         match &self.search.rank {
-            None | Some(Rank::OrderBy(_)) => Ok(Reported::One),
+            None => Ok(Reported::One),
+            Some(Rank::OrderBy(order_by)) => {
+                order::check_index(schema, order_by)?;
+                Ok(Reported::One)
+            }
             Some(Rank::Nearest { field, .. }) => {
                 let field = schema
                     .vector(field)
@@ -44,6 +52,10 @@ impl Ranked {
                 }
             }
         }
+    }
+
+    fn check(&self, limits: &Limits<'_>) -> Result<(), Failure> {
+        limits.check_search(&self.search, self.oversampling)
     }
 
     /// Checks the threshold and hands it to the search; `None` when nothing can be within.
@@ -77,6 +89,7 @@ fn results(reply: Reply, reported: Reported, threshold: Option<f32>) -> Result<R
 pub(crate) async fn search(call: &Call<'_>, mut ranked: Ranked) -> Result<Results, Failure> {
     let schema = request::schema(call, ranked.search.collection.clone()).await?;
     let reported = ranked.reported(&schema)?;
+    request::hold(call, &schema, |limits| ranked.check(limits))?;
     let threshold = ranked.score_threshold;
     if !ranked.bounded(reported)? {
         return Ok(Results {
@@ -91,6 +104,10 @@ pub(crate) async fn search(call: &Call<'_>, mut ranked: Ranked) -> Result<Result
 /// Carries out searches on one state of their collection.
 pub(crate) async fn batch(call: &Call<'_>, searches: Vec<Ranked>) -> Result<Vec<Results>, Failure> {
     let schema = request::schema(call, request::collection(call)?).await?;
+    request::hold(call, &schema, |limits| {
+        limits.check_batch(searches.len())?;
+        searches.iter().try_for_each(|ranked| ranked.check(limits))
+    })?;
     let mut told = Vec::with_capacity(searches.len());
     let mut asked = Vec::with_capacity(searches.len());
     for mut ranked in searches {

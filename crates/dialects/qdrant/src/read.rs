@@ -9,7 +9,7 @@ use crate::envelope::{self, Answer};
 use crate::error::Failure;
 use crate::filter::WireFilter;
 use crate::ids::{self, ShownId, WireId};
-use crate::order::WireOrderBy;
+use crate::order::{self, WireOrderBy};
 use crate::record::ShownRecord;
 use crate::request::{self, BODY, ShardKey};
 use crate::select::{WithPayload, WithVector};
@@ -134,10 +134,20 @@ pub(crate) async fn scroll(call: &Call<'_>) -> Answer {
              the `order_by.start_from` value",
         ));
     }
+    let collection = request::collection(call)?;
+    let filter = WireFilter::decode_optional(wire.filter)?;
+    let schema = request::schema(call, collection.clone()).await?;
+    if let Some(order_by) = &order_by {
+        order::check_index(&schema, order_by)?;
+    }
+    request::hold(call, &schema, |limits| {
+        limits.check_limit(limit)?;
+        limits.check_read_filter(filter.as_ref())
+    })?;
     let ordered = order_by.is_some();
     let query = Query::Scroll {
-        collection: request::collection(call)?,
-        filter: WireFilter::decode_optional(wire.filter)?,
+        collection,
+        filter,
         from: wire.offset.map(|id| id.0),
         limit,
         order_by,
@@ -171,9 +181,15 @@ pub(crate) async fn count(call: &Call<'_>) -> Answer {
     request::read_parameters(call)?;
     let wire: WireCount = request::body(call)?;
     request::no_shard_key(&wire.shard_key)?;
+    let collection = request::collection(call)?;
+    let filter = WireFilter::decode_optional(wire.filter)?;
+    let schema = request::schema(call, collection.clone()).await?;
+    request::hold(call, &schema, |limits| {
+        limits.check_read_filter(filter.as_ref())
+    })?;
     let query = Query::Count {
-        collection: request::collection(call)?,
-        filter: WireFilter::decode_optional(wire.filter)?,
+        collection,
+        filter,
         exact: wire.exact.unwrap_or(true),
     };
     match request::query(call, query).await? {

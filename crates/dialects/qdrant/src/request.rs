@@ -7,6 +7,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use std::sync::Arc;
 
 use crate::error::Failure;
+use crate::strict::Limits;
 
 /// The place of a field in validation errors.
 pub(crate) const BODY: &str = "JSON body";
@@ -83,6 +84,51 @@ fn one_of(value: &str, known: &[&str]) -> Result<(), Failure> {
     )))
 }
 
+/// The `timeout` of a request, checked elsewhere.
+fn timeout(call: &Call<'_>) -> Option<u64> {
+    let mut pairs = call.query_pairs();
+    let (_, value) = pairs.find(|(name, _)| name == "timeout")?;
+    value.parse().ok()
+}
+
+/// Holds a request to the limits of its collection, where it has any: `check` for what is special
+/// about the request.
+pub(crate) fn hold(
+    call: &Call<'_>,
+    schema: &Schema,
+    check: impl FnOnce(&Limits<'_>) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let Some(limits) = Limits::of(schema)? else {
+        return Ok(());
+    };
+    limits.check_timeout(timeout(call))?;
+    check(&limits)
+}
+
+/// Holds changes to the limits of their collection.
+async fn hold_write(
+    call: &Call<'_>,
+    collection: &CollectionRef,
+    operations: &[WriteOp],
+) -> Result<(), Failure> {
+    let schema = schema(call, collection.clone()).await?;
+    let mut points_max = None;
+    hold(call, &schema, |limits| {
+        points_max = limits.points_max();
+        limits.check_write(operations)
+    })?;
+    let upserts = operations
+        .iter()
+        .any(|operation| matches!(operation, WriteOp::Upsert { .. }));
+    let (Some(max), true) = (points_max, upserts) else {
+        return Ok(());
+    };
+    match query(call, Query::DescribeCollection(collection.clone())).await? {
+        Reply::Collection(info) => Limits::check_points(info.points, max),
+        other => Err(other.unexpected().into()),
+    }
+}
+
 /// Checks the parameters of a reading request. A single process is consistent at every level, and
 /// a query is never interrupted.
 pub(crate) fn read_parameters(call: &Call<'_>) -> Result<(), Failure> {
@@ -140,6 +186,7 @@ pub(crate) async fn write(
     operations: Vec<WriteOp>,
     visibility: Visibility,
 ) -> Result<u64, Failure> {
+    hold_write(call, &collection, &operations).await?;
     let command = Command::Write {
         collection,
         operations,

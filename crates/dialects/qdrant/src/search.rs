@@ -100,7 +100,7 @@ impl WireSearch {
                 to: VectorQuery::Vector(self.vector.vector.decode()?),
             }),
             filter: WireFilter::decode_optional(self.filter)?,
-            params,
+            params: params.search,
             score_above: None,
             limit: self.limit,
             offset: self.offset.unwrap_or(0),
@@ -112,6 +112,7 @@ impl WireSearch {
         Ok(Ranked {
             search,
             score_threshold: self.score_threshold,
+            oversampling: params.oversampling,
         })
     }
 }

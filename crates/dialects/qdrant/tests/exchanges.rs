@@ -18,6 +18,7 @@ const FILES: &[(&str, &str)] = &[
     ("points", include_str!("exchanges/points.http")),
     ("reads", include_str!("exchanges/reads.http")),
     ("searches", include_str!("exchanges/searches.http")),
+    ("strict", include_str!("exchanges/strict.http")),
     ("service", include_str!("exchanges/service.http")),
     ("unsupported", include_str!("exchanges/unsupported.http")),
 ];
@@ -104,6 +105,11 @@ fn searches() {
 #[test]
 fn service() {
     golden("service");
+}
+
+#[test]
+fn strict() {
+    golden("strict");
 }
 
 #[test]

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use engine::{Blocks, Collection, Installed, Job, Manifest, PartRef, Progress, SegmentId};
+use skerry_engine::{Blocks, Installed, Job, PartRef, Progress, SegmentId};
 
 /// Parts by key.
 #[derive(Default)]
-pub struct Shelf {
+pub(crate) struct Shelf {
     parts: BTreeMap<String, Vec<(String, Bytes)>>,
     next: u128,
 }
@@ -24,7 +24,7 @@ impl Progress for Unwatched {
 
 impl Shelf {
     /// Runs `job`, stores its parts and opens them again.
-    pub fn run(&mut self, job: Job) -> Installed {
+    pub(crate) fn run(&mut self, job: Job) -> Installed {
         let output = job.run(&Unwatched).unwrap();
         self.next += 1;
         let id = output.extends().unwrap_or(SegmentId(self.next));
@@ -33,27 +33,31 @@ impl Shelf {
             self.next += 1;
             let key = format!("{}", self.next);
             self.parts.insert(key.clone(), part.blocks.clone());
-            let part = PartRef { kind: part.kind.clone(), key };
+            let part = PartRef {
+                kind: part.kind.clone(),
+                key,
+            };
             opened.push((part.clone(), self.open(&part)));
         }
         output.open(id, opened).unwrap()
     }
 
-    /// Goes on from `manifest`.
-    pub fn restore(&self, manifest: Manifest) -> Collection {
-        Collection::restore(manifest, &mut |part| Ok(self.open(part))).unwrap()
-    }
-
     /// Everything that was ever stored.
-    pub fn contents(&self) -> BTreeMap<String, Vec<(String, Bytes)>> {
+    pub(crate) fn contents(&self) -> BTreeMap<String, Vec<(String, Bytes)>> {
         self.parts.clone()
     }
 
-    fn open(&self, part: &PartRef) -> Blocks {
+    /// The blocks of a stored part.
+    pub(crate) fn open(&self, part: &PartRef) -> Blocks {
         // Copied, so that nothing depends on being the very bytes that were written; and one byte
         // off, so that nothing depends on their alignment.
         let copy = |bytes: &Bytes| Bytes::from([&[0][..], bytes].concat()).slice(1..);
         let blocks = &self.parts[&part.key];
-        Blocks::new(blocks.iter().map(|(name, bytes)| (name.clone(), copy(bytes))).collect())
+        Blocks::new(
+            blocks
+                .iter()
+                .map(|(name, bytes)| (name.clone(), copy(bytes)))
+                .collect(),
+        )
     }
 }

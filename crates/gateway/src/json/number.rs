@@ -39,26 +39,50 @@ const POWERS: [f64; 23] = [
     1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
 ];
 
+/// The powers of ten of up to seven digits.
+#[rustfmt::skip]
+const INTEGER_POWERS: [u64; 8] =
+    [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000];
+
 /// Bits that an `f64` has more than an `f32`.
 const EXTRA_BITS: u32 = 29;
 
+/// Eight decimal digits, one per byte, the first in the lowest byte.
+#[inline]
+fn eight_digits(chunk: u64) -> u64 {
+    // Pairs, then quadruples, then all eight, each step in parallel.
+    let pairs = chunk.wrapping_mul(10).wrapping_add(chunk >> 8);
+    let low = (pairs & 0x0000_00FF_0000_00FF).wrapping_mul(0x000F_4240_0000_0064);
+    let high = ((pairs >> 16) & 0x0000_00FF_0000_00FF).wrapping_mul(0x0000_2710_0000_0001);
+    low.wrapping_add(high) >> 32
+}
+
 /// Adds the digits that start at `at` to `mantissa` (modulo 2^64); the position behind them.
+///
+/// Eight bytes are looked at in one register. How many of them are digits differs from number to
+/// number, and a processor guesses such branches badly, so one to seven take one path.
 #[inline]
 fn digits(bytes: &[u8], mut at: usize, mantissa: &mut u64) -> usize {
     while let Some(chunk) = bytes.get(at..at + 8) {
         let chunk = u64::from_le_bytes(chunk.try_into().expect("the slice has eight bytes"));
         let offset = chunk.wrapping_sub(0x3030_3030_3030_3030);
-        // A byte is a digit when it is from 0x30 on and six more do not carry it past 0x3F.
+        // A byte is a digit when it is from 0x30 on and 0x46 more do not carry it past 0x7F.
+        // Borrows and carries only disturb bytes behind the first that is none.
         let carried = chunk.wrapping_add(0x4646_4646_4646_4646);
-        if (carried | offset) & 0x8080_8080_8080_8080 != 0 {
-            break;
+        let others = (carried | offset) & 0x8080_8080_8080_8080;
+        // Two branches, so that the next position does not wait for the count of this chunk.
+        if others != 0 {
+            let count = (others.trailing_zeros() / 8) as usize;
+            // The digits move to the end, behind zeros; in two steps, since there may be none.
+            let value = eight_digits(offset << (56 - 8 * count) << 8);
+            *mantissa = mantissa
+                .wrapping_mul(INTEGER_POWERS[count])
+                .wrapping_add(value);
+            return at + count;
         }
-        // Pairs, then quadruples, then all eight, each step in parallel in one register.
-        let pairs = offset.wrapping_mul(10).wrapping_add(offset >> 8);
-        let low = (pairs & 0x0000_00FF_0000_00FF).wrapping_mul(0x000F_4240_0000_0064);
-        let high = ((pairs >> 16) & 0x0000_00FF_0000_00FF).wrapping_mul(0x0000_2710_0000_0001);
-        let value = low.wrapping_add(high) >> 32;
-        *mantissa = mantissa.wrapping_mul(100_000_000).wrapping_add(value);
+        *mantissa = mantissa
+            .wrapping_mul(100_000_000)
+            .wrapping_add(eight_digits(offset));
         at += 8;
     }
     while let Some(digit) = bytes.get(at).map(|byte| byte.wrapping_sub(b'0'))
@@ -75,7 +99,14 @@ fn parts(bytes: &[u8], start: usize) -> Result<Parts, Malformed> {
     let negative = bytes.get(start) == Some(&b'-');
     let first = start + usize::from(negative);
     let mut mantissa = 0;
-    let mut end = digits(bytes, first, &mut mantissa);
+    let mut end = first;
+    // The usual component of a vector has one digit before the point.
+    if let [digit @ b'0'..=b'9', b'.', ..] = bytes.get(first..).unwrap_or_default() {
+        mantissa = u64::from(digit - b'0');
+        end += 1;
+    } else {
+        end = digits(bytes, first, &mut mantissa);
+    }
     let mut count = end - first;
     if count == 0 || (count > 1 && bytes[first] == b'0') {
         return Err(Malformed);
@@ -89,16 +120,17 @@ fn parts(bytes: &[u8], start: usize) -> Result<Parts, Malformed> {
             return Err(Malformed);
         }
         exponent = -((end - fraction) as i64);
-        count += end - fraction;
-        is_integer = false;
         // Zeros in front are no digits of the mantissa.
-        if count > DIGITS_MAX && bytes[first] == b'0' {
-            let zeros = bytes[fraction..end]
-                .iter()
-                .take_while(|byte| **byte == b'0')
-                .count();
-            count -= zeros + 1;
+        if bytes[first] == b'0' {
+            count = end - fraction;
+            if count > DIGITS_MAX {
+                let digits = bytes[fraction..end].iter();
+                count -= digits.take_while(|digit| **digit == b'0').count();
+            }
+        } else {
+            count += end - fraction;
         }
+        is_integer = false;
     }
     if let Some(b'e' | b'E') = bytes.get(end) {
         let sign = bytes.get(end + 1);
@@ -134,7 +166,11 @@ impl Parts {
         if self.digits > DIGITS_MAX {
             return None;
         }
-        let mantissa = self.mantissa as f64;
+        // Signed integers convert in one instruction.
+        let mantissa = match i64::try_from(self.mantissa) {
+            Ok(mantissa) => mantissa as f64,
+            Err(_) => self.mantissa as f64,
+        };
         let power = POWERS.get(usize::try_from(self.exponent.unsigned_abs()).ok()?)?;
         let value = if self.exponent < 0 {
             mantissa / power

@@ -36,9 +36,8 @@ const DEPTH_MAX: u8 = 127;
 
 /// `body` as a `T`, or nothing.
 pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
-    let text = core::str::from_utf8(body).ok()?;
     let mut reader = Reader {
-        scan: Scan::new(text),
+        scan: Scan::new(body),
         depth: 0,
     };
     let value = T::deserialize(&mut reader).ok()?;

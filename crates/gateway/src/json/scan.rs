@@ -4,19 +4,20 @@ use std::borrow::Cow;
 
 use super::reader::Malformed;
 
-/// A position in a text.
+/// A position in a body. That strings are UTF-8 is checked string by string: the numbers, which
+/// are most of a body, are ASCII anyway.
 pub(super) struct Scan<'de> {
-    text: &'de str,
+    bytes: &'de [u8],
     at: usize,
 }
 
 impl<'de> Scan<'de> {
-    pub(super) fn new(text: &'de str) -> Self {
-        Self { text, at: 0 }
+    pub(super) fn new(bytes: &'de [u8]) -> Self {
+        Self { bytes, at: 0 }
     }
 
     pub(super) fn bytes(&self) -> &'de [u8] {
-        self.text.as_bytes()
+        self.bytes
     }
 
     pub(super) fn position(&self) -> usize {
@@ -31,9 +32,8 @@ impl<'de> Scan<'de> {
     /// The next byte that is no white space, without taking it.
     #[inline]
     pub(super) fn peek(&mut self) -> Result<u8, Malformed> {
-        let bytes = self.bytes();
         loop {
-            match bytes.get(self.at) {
+            match self.bytes.get(self.at) {
                 Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
                 Some(byte) => return Ok(*byte),
                 None => return Err(Malformed),
@@ -60,7 +60,7 @@ impl<'de> Scan<'de> {
 
     /// Takes `literal`, which starts here.
     pub(super) fn literal(&mut self, literal: &str) -> Result<(), Malformed> {
-        if self.text[self.at..].starts_with(literal) {
+        if self.bytes[self.at..].starts_with(literal.as_bytes()) {
             self.at += literal.len();
             Ok(())
         } else {
@@ -78,27 +78,31 @@ impl<'de> Scan<'de> {
         self.bump();
         let start = self.at;
         let end = self.plain()?;
-        if self.bytes()[end] == b'"' {
+        if self.bytes[end] == b'"' {
             self.at = end + 1;
-            return Ok(Cow::Borrowed(&self.text[start..end]));
+            return Ok(Cow::Borrowed(self.text(start, end)?));
         }
-        let mut decoded = String::from(&self.text[start..end]);
+        let mut decoded = String::from(self.text(start, end)?);
         self.at = end;
         loop {
             let start = self.at;
             let end = self.plain()?;
-            decoded.push_str(&self.text[start..end]);
+            decoded.push_str(self.text(start, end)?);
             self.at = end + 1;
-            if self.bytes()[end] == b'"' {
+            if self.bytes[end] == b'"' {
                 return Ok(Cow::Owned(decoded));
             }
             decoded.push(self.escape()?);
         }
     }
 
+    fn text(&self, start: usize, end: usize) -> Result<&'de str, Malformed> {
+        core::str::from_utf8(&self.bytes[start..end]).map_err(|_| Malformed)
+    }
+
     /// The position of the next quote or backslash. Both are ASCII, so no character is cut.
     fn plain(&self) -> Result<usize, Malformed> {
-        let rest = &self.bytes()[self.at..];
+        let rest = &self.bytes[self.at..];
         let special = |&byte: &u8| byte == b'"' || byte == b'\\' || byte < 0x20;
         let length = rest.iter().position(special).ok_or(Malformed)?;
         // Control characters must be escaped.
@@ -111,7 +115,7 @@ impl<'de> Scan<'de> {
 
     /// Takes what follows a backslash.
     fn escape(&mut self) -> Result<char, Malformed> {
-        let byte = *self.bytes().get(self.at).ok_or(Malformed)?;
+        let byte = *self.bytes.get(self.at).ok_or(Malformed)?;
         self.at += 1;
         Ok(match byte {
             b'"' => '"',
@@ -142,7 +146,7 @@ impl<'de> Scan<'de> {
     }
 
     fn four_digits(&mut self) -> Result<u32, Malformed> {
-        let digits = self.bytes().get(self.at..self.at + 4).ok_or(Malformed)?;
+        let digits = self.bytes.get(self.at..self.at + 4).ok_or(Malformed)?;
         self.at += 4;
         digits.iter().try_fold(0, |value, digit| {
             Ok(value * 16 + (*digit as char).to_digit(16).ok_or(Malformed)?)

@@ -111,7 +111,7 @@ impl<'a, M: CodeMeasure + Sync> Build<'a, M> {
         let mut done = 1;
         while done < order.len() {
             let level_end = level_ends.last().copied().unwrap_or(order.len());
-            let share: usize = std::env::var("SHARE").map_or(BATCH_SHARE, |s| s.parse().unwrap()); let batch = (done / share)
+            let batch = (done / BATCH_SHARE)
                 .clamp(1, BATCH_ROWS_MAX)
                 .min(level_end - done);
             self.insert(&order[done..done + batch]);
@@ -254,13 +254,6 @@ impl<'a, M: CodeMeasure + Sync> Build<'a, M> {
             }
         }
         work.query = query;
-        if std::env::var("FILL").is_ok() {
-            let fill: usize = std::env::var("FILL").unwrap().parse().unwrap();
-            for &c in &work.candidates {
-                if chosen.len() >= fill { break; }
-                if !chosen.contains(&c) { chosen.push(c); }
-            }
-        }
         chosen
     }
 
@@ -298,7 +291,7 @@ impl<'a, M: CodeMeasure + Sync> Build<'a, M> {
         let base = Base::new(&self.links.base, self.links.per_row);
         let mut links = vec![NONE; rows.len() * self.links.per_upper];
         for (places, &row) in links.chunks_exact_mut(self.links.per_upper).zip(rows) {
-            for (place, link) in places.iter_mut().zip(base.links(row)) {
+            for (place, &link) in places.iter_mut().zip(base.links(row)) {
                 *place = slot_of[link as usize];
             }
         }
@@ -423,9 +416,13 @@ mod tests {
             let mut query = AlignedBytes::default();
             codes.row_as_query(row, &mut query);
             let space = CodeSpace::<ByL2>::new(&codes, &query, CodeKernels::best());
-            let lengths: Vec<u32> = base.links(row).map(|link| space.distance(link)).collect();
+            let lengths: Vec<u32> = base
+                .links(row)
+                .iter()
+                .map(|&link| space.distance(link))
+                .collect();
             assert!(!lengths.is_empty() && lengths.is_sorted());
-            assert!(base.links(row).all(|link| link != row));
+            assert!(base.links(row).iter().all(|&link| link != row));
         }
     }
 }

@@ -58,7 +58,7 @@ fn flood(base: Base<'_>, from: u32, reached: &mut BitSet) {
     let mut open = vec![from];
     reached.insert(from.into());
     while let Some(row) = open.pop() {
-        for link in base.links(row) {
+        for &link in base.links(row) {
             if reached.insert(link.into()) {
                 open.push(link);
             }

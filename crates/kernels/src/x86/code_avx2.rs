@@ -25,49 +25,63 @@ pub(crate) static KERNELS: CodeKernels = CodeKernels {
 };
 
 #[target_feature(enable = "avx2")]
+#[expect(
+    clippy::needless_range_loop,
+    reason = "adapters do not inherit the instruction set"
+)]
 fn dot<const N: usize>(query: &[u8], rows: [&[u8]; N]) -> [i32; N] {
     let len = check(query, rows);
     let mut sums = [_mm256_setzero_si256(); N];
     for at in (0..len).step_by(16) {
         // SAFETY: `check` made every slice `len` bytes long, a multiple of 64, and `at < len`.
         let q = unsafe { _mm256_cvtepi8_epi16(_mm_loadu_si128(query.as_ptr().add(at).cast())) };
-        for (sum, row) in sums.iter_mut().zip(rows) {
+        for n in 0..N {
             // SAFETY: as above.
-            let r = unsafe { _mm256_cvtepu8_epi16(_mm_loadu_si128(row.as_ptr().add(at).cast())) };
-            *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(q, r));
+            let r =
+                unsafe { _mm256_cvtepu8_epi16(_mm_loadu_si128(rows[n].as_ptr().add(at).cast())) };
+            sums[n] = _mm256_add_epi32(sums[n], _mm256_madd_epi16(q, r));
         }
     }
     fold(sums)
 }
 
 #[target_feature(enable = "avx2")]
+#[expect(
+    clippy::needless_range_loop,
+    reason = "adapters do not inherit the instruction set"
+)]
 fn squared_l2<const N: usize>(query: &[u8], rows: [&[u8]; N]) -> [i32; N] {
     let len = check(query, rows);
     let mut sums = [_mm256_setzero_si256(); N];
     for at in (0..len).step_by(16) {
         // SAFETY: `check` made every slice `len` bytes long, a multiple of 64, and `at < len`.
         let q = unsafe { _mm256_cvtepu8_epi16(_mm_loadu_si128(query.as_ptr().add(at).cast())) };
-        for (sum, row) in sums.iter_mut().zip(rows) {
+        for n in 0..N {
             // SAFETY: as above.
-            let r = unsafe { _mm256_cvtepu8_epi16(_mm_loadu_si128(row.as_ptr().add(at).cast())) };
+            let r =
+                unsafe { _mm256_cvtepu8_epi16(_mm_loadu_si128(rows[n].as_ptr().add(at).cast())) };
             let apart = _mm256_sub_epi16(q, r);
-            *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(apart, apart));
+            sums[n] = _mm256_add_epi32(sums[n], _mm256_madd_epi16(apart, apart));
         }
     }
     fold(sums)
 }
 
 #[target_feature(enable = "avx2")]
+#[expect(
+    clippy::needless_range_loop,
+    reason = "adapters do not inherit the instruction set"
+)]
 fn l1<const N: usize>(query: &[u8], rows: [&[u8]; N]) -> [i32; N] {
     let len = check(query, rows);
     let mut sums = [_mm256_setzero_si256(); N];
     for at in (0..len).step_by(32) {
         // SAFETY: `check` made every slice `len` bytes long, a multiple of 64, and `at < len`.
         let q = unsafe { _mm256_loadu_si256(query.as_ptr().add(at).cast()) };
-        for (sum, row) in sums.iter_mut().zip(rows) {
+        for n in 0..N {
             // SAFETY: as above.
-            let r = unsafe { _mm256_loadu_si256(row.as_ptr().add(at).cast()) };
-            *sum = _mm256_add_epi32(*sum, _mm256_sad_epu8(q, r));
+            let r = unsafe { _mm256_loadu_si256(rows[n].as_ptr().add(at).cast()) };
+            sums[n] = _mm256_add_epi32(sums[n], _mm256_sad_epu8(q, r));
         }
     }
     fold(sums)
@@ -76,11 +90,19 @@ fn l1<const N: usize>(query: &[u8], rows: [&[u8]; N]) -> [i32; N] {
 /// Adds up each register's eight 32-bit lanes, wrapping.
 #[inline]
 #[target_feature(enable = "avx2")]
+#[expect(
+    clippy::needless_range_loop,
+    reason = "adapters do not inherit the instruction set"
+)]
 fn fold<const N: usize>(sums: [__m256i; N]) -> [i32; N] {
-    sums.map(|sum| {
+    let mut totals = [0; N];
+    for n in 0..N {
         let mut lanes = [0_i32; 8];
         // SAFETY: the array is as large as the register.
-        unsafe { _mm256_storeu_si256(lanes.as_mut_ptr().cast(), sum) };
-        lanes.into_iter().fold(0, i32::wrapping_add)
-    })
+        unsafe { _mm256_storeu_si256(lanes.as_mut_ptr().cast(), sums[n]) };
+        for lane in lanes {
+            totals[n] = i32::wrapping_add(totals[n], lane);
+        }
+    }
+    totals
 }

@@ -27,6 +27,7 @@ pub(crate) static KERNELS: CodeKernels = CodeKernels {
 /// Applies `step(sum, query block, row block)` over all blocks.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+#[expect(clippy::needless_range_loop, reason = "see the comment inside")]
 fn sum<const N: usize>(
     query: &[u8],
     rows: [&[u8]; N],
@@ -37,13 +38,19 @@ fn sum<const N: usize>(
     for at in (0..len).step_by(BLOCK_BYTES) {
         // SAFETY: `check` made every slice `len` bytes long, a multiple of 64, and `at < len`.
         let q = unsafe { _mm512_loadu_si512(query.as_ptr().add(at).cast()) };
-        for (sum, row) in sums.iter_mut().zip(rows) {
+        for n in 0..N {
             // SAFETY: as above.
-            let r = unsafe { _mm512_loadu_si512(row.as_ptr().add(at).cast()) };
-            *sum = step(*sum, q, r);
+            let r = unsafe { _mm512_loadu_si512(rows[n].as_ptr().add(at).cast()) };
+            sums[n] = step(sums[n], q, r);
         }
     }
-    sums.map(|sum| _mm512_reduce_add_epi32(sum))
+    // Plain loops here and above: iterator adapters know nothing of the instruction set, so what
+    // is passed through them is not inlined.
+    let mut totals = [0; N];
+    for n in 0..N {
+        totals[n] = _mm512_reduce_add_epi32(sums[n]);
+    }
+    totals
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]

@@ -36,6 +36,11 @@ impl Writer {
         self.out.into()
     }
 
+    /// Makes room for `bytes` more, so that they are written without moving what is there.
+    pub fn reserve(&mut self, bytes: usize) {
+        self.out.reserve(bytes);
+    }
+
     /// One byte.
     pub fn u8(&mut self, value: u8) {
         self.out.push(value);

@@ -1,6 +1,6 @@
 //! Operations on the points and settings of a collection: the items of its log entries.
 
-use model::{Error, Point, Target, UpsertMode, WriteOp};
+use model::{Error, Point, Target, UpsertMode, Vector, WriteOp};
 
 use super::schema::unit_codes;
 use super::{Codec, DecodeError, Reader, Writer};
@@ -14,6 +14,7 @@ impl Codec for WriteOp {
                 mode,
                 condition,
             } => {
+                out.reserve(points.iter().map(bytes_hint).sum());
                 points.encode(out)?;
                 mode.encode(out)?;
                 condition.encode(out)
@@ -90,6 +91,23 @@ impl Codec for WriteOp {
             _ => return Err(input.malformed("a kind of operation")),
         })
     }
+}
+
+/// About how many bytes `point` takes: large batches are then written into one allocation.
+fn bytes_hint(point: &Point) -> usize {
+    let vector = |vector: &Vector| match vector {
+        Vector::Dense(components) => 4 * components.len(),
+        Vector::Sparse(sparse) => 8 * sparse.indices().len(),
+        Vector::Multi(multi) => 4 * multi.flat().len(),
+        Vector::Binary(bits) => bits.len(),
+    };
+    let vectors: usize = point
+        .vectors
+        .iter()
+        .map(|(name, v)| name.as_str().len() + vector(v))
+        .sum();
+    // Id, counts, and a guess at a field of payload.
+    vectors + 32 + 24 * point.payload.len()
 }
 
 fn code(operation: &WriteOp) -> u8 {

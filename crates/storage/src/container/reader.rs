@@ -142,7 +142,7 @@ mod tests {
             for (name, bytes) in blocks(&lengths) {
                 let found = container.block(&name).unwrap();
                 prop_assert_eq!(&found, &bytes);
-                prop_assert!(bytes.is_empty() || found.as_ptr().addr() % ALIGNMENT == 0);
+                prop_assert!(bytes.is_empty() || found.as_ptr().addr().is_multiple_of(ALIGNMENT));
             }
         }
 

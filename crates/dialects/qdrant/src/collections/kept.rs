@@ -69,8 +69,7 @@ impl Kept {
         let Some(Value::Object(kept)) = schema.attributes.get(ATTRIBUTE) else {
             return Ok(Self::of_foreign(schema));
         };
-        let json = serde_json::to_vec(&ShownObject(kept)).map_err(unreadable)?;
-        serde_json::from_slice(&json).map_err(unreadable)
+        read_object(kept)
     }
 
     fn of_foreign(schema: &Schema) -> Self {
@@ -99,6 +98,23 @@ impl Kept {
         attributes.insert(ATTRIBUTE, Value::Object(kept));
         Ok(attributes)
     }
+}
+
+/// The kept settings of strict mode.
+pub(crate) fn strict_mode(schema: &Schema) -> Option<&Object> {
+    let Some(Value::Object(kept)) = schema.attributes.get(ATTRIBUTE) else {
+        return None;
+    };
+    match kept.get("strict_mode") {
+        Some(Value::Object(settings)) => Some(settings),
+        _ => None,
+    }
+}
+
+/// Kept settings as a `T`.
+pub(crate) fn read_object<T: DeserializeOwned>(kept: &Object) -> Result<T, Failure> {
+    let json = serde_json::to_vec(&ShownObject(kept)).map_err(unreadable)?;
+    serde_json::from_slice(&json).map_err(unreadable)
 }
 
 fn unreadable(error: serde_json::Error) -> Failure {

@@ -14,5 +14,6 @@ mod requests;
 mod settings;
 mod vectors;
 
-pub(crate) use kept::object_of;
+pub(crate) use describe::data_type;
+pub(crate) use kept::{object_of, read_object, strict_mode};
 pub(crate) use requests::{create, delete, exists, get, list, update};

@@ -16,7 +16,8 @@ use model::{
     VectorKind, VectorName,
 };
 
-/// Knows the collections `books` (unnamed, dot), `far` (unnamed, Euclid) and `films` (named).
+/// Knows the collections `books` (unnamed, dot), `far` (unnamed, Euclid), `films` (named) and
+/// `strict` (as `books`, with limits).
 #[derive(Default)]
 pub(crate) struct World {
     /// What it was asked, as Debug writes it.
@@ -39,21 +40,59 @@ fn schema(collection: &CollectionRef) -> Result<Schema, Error> {
     let vectors = match collection.name.as_str() {
         "books" => vec![field("", Metric::Dot)],
         "far" => vec![field("", Metric::L2)],
+        "strict" => vec![field("", Metric::Dot)],
         "films" => vec![field("image", Metric::L1), field("text", Metric::Cosine)],
         name => return Err(Error::no_collection(name)),
     };
-    let index = FieldIndex {
-        path: FieldPath::parse("year").unwrap(),
+    let index = |path: &str, kind| FieldIndex {
+        path: FieldPath::parse(path).unwrap(),
         params: IndexParams {
-            kind: FieldKind::Integer,
+            kind,
             attributes: Object::new(),
         },
     };
+    let indexes = vec![
+        index("at", FieldKind::Datetime),
+        index("title", FieldKind::Keyword),
+        index("year", FieldKind::Integer),
+    ];
+    let mut attributes = Object::new();
+    if collection.name.as_str() == "strict" {
+        attributes.insert("qdrant", strict());
+    }
     Ok(Schema {
         vectors,
-        indexes: vec![index],
+        indexes,
+        attributes,
         ..Schema::default()
     })
+}
+
+/// The kept settings of a collection with every limit that is watched.
+fn strict() -> Value {
+    let limit = |name: &'static str, value: i64| (name, Value::Int(value));
+    let limits: Object = [
+        ("enabled", Value::Bool(true)),
+        limit("max_query_limit", 5),
+        limit("max_timeout", 10),
+        ("unindexed_filtering_retrieve", Value::Bool(false)),
+        ("unindexed_filtering_update", Value::Bool(false)),
+        limit("search_max_hnsw_ef", 100),
+        ("search_allow_exact", Value::Bool(false)),
+        ("search_max_oversampling", Value::Float(2.0)),
+        limit("upsert_max_batchsize", 2),
+        limit("search_max_batchsize", 1),
+        limit("max_points_count", 3),
+        limit("filter_max_conditions", 2),
+        limit("condition_max_size", 3),
+        limit("max_payload_index_count", 3),
+    ]
+    .into_iter()
+    .collect();
+    let kept: Object = [("strict_mode", Value::Object(limits))]
+        .into_iter()
+        .collect();
+    Value::Object(kept)
 }
 
 fn record(id: PointId, select: &Select) -> Record {

@@ -1,4 +1,4 @@
-//! Strict mode: limits that a collection sets to its own requests.
+//! `strict_mode_config`, as it is sent and shown again.
 
 use std::collections::BTreeMap;
 
@@ -11,59 +11,59 @@ use crate::request::BODY;
 #[derive(Serialize, Deserialize, Clone, Debug, Default)]
 pub(crate) struct StrictMode {
     #[serde(skip_serializing_if = "Option::is_none")]
-    enabled: Option<bool>,
+    pub(super) enabled: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    max_query_limit: Option<u64>,
+    pub(super) max_query_limit: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    max_timeout: Option<u64>,
+    pub(super) max_timeout: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    unindexed_filtering_retrieve: Option<bool>,
+    pub(super) unindexed_filtering_retrieve: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    unindexed_filtering_update: Option<bool>,
+    pub(super) unindexed_filtering_update: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    search_max_hnsw_ef: Option<u64>,
+    pub(super) search_max_hnsw_ef: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    search_allow_exact: Option<bool>,
+    pub(super) search_allow_exact: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    search_max_oversampling: Option<f64>,
+    pub(super) search_max_oversampling: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    upsert_max_batchsize: Option<u64>,
+    pub(super) upsert_max_batchsize: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    search_max_batchsize: Option<u64>,
+    pub(super) search_max_batchsize: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    max_collection_vector_size_bytes: Option<u64>,
+    pub(super) max_collection_vector_size_bytes: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    read_rate_limit: Option<u64>,
+    pub(super) read_rate_limit: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    write_rate_limit: Option<u64>,
+    pub(super) write_rate_limit: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    max_collection_payload_size_bytes: Option<u64>,
+    pub(super) max_collection_payload_size_bytes: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    max_points_count: Option<u64>,
+    pub(super) max_points_count: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    filter_max_conditions: Option<u64>,
+    pub(super) filter_max_conditions: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    condition_max_size: Option<u64>,
+    pub(super) condition_max_size: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    multivector_config: Option<BTreeMap<String, MultiLimits>>,
+    pub(super) multivector_config: Option<BTreeMap<String, MultiLimits>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    sparse_config: Option<BTreeMap<String, SparseLimits>>,
+    pub(super) sparse_config: Option<BTreeMap<String, SparseLimits>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    max_payload_index_count: Option<u64>,
+    pub(super) max_payload_index_count: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    max_resident_memory_percent: Option<u8>,
+    pub(super) max_resident_memory_percent: Option<u8>,
 }
 
 #[derive(Serialize, Deserialize, Clone, Debug, Default)]
 struct MultiLimits {
     #[serde(skip_serializing_if = "Option::is_none")]
-    max_vectors: Option<u64>,
+    pub(super) max_vectors: Option<u64>,
 }
 
 #[derive(Serialize, Deserialize, Clone, Debug, Default)]
 struct SparseLimits {
     #[serde(skip_serializing_if = "Option::is_none")]
-    max_length: Option<u64>,
+    pub(super) max_length: Option<u64>,
 }
 
 impl StrictMode {
@@ -86,7 +86,27 @@ impl StrictMode {
                 ));
             }
         }
-        Ok(())
+        // A limit that is not watched is worse than none.
+        let unwatched = [
+            ("read_rate_limit", self.read_rate_limit),
+            ("write_rate_limit", self.write_rate_limit),
+            (
+                "max_collection_vector_size_bytes",
+                self.max_collection_vector_size_bytes,
+            ),
+            (
+                "max_collection_payload_size_bytes",
+                self.max_collection_payload_size_bytes,
+            ),
+            (
+                "max_resident_memory_percent",
+                self.max_resident_memory_percent.map(u64::from),
+            ),
+        ];
+        match unwatched.iter().find(|(_, value)| value.is_some()) {
+            Some((field, _)) => Err(Failure::unsupported(format_args!("`{at}.{field}`"))),
+            None => Ok(()),
+        }
     }
 
     /// As it is kept and shown again.

@@ -1,0 +1,229 @@
+//! The database on a real directory and a real runtime: durable, quick to open, cheap to write.
+//!
+//! `cargo test -p skerry-database --release --test directory -- --nocapture` prints what a commit
+//! and a start cost on this machine.
+
+#![allow(clippy::unwrap_used)]
+// A host is an adapter: clocks, threads and tasks are what it is made of.
+#![allow(clippy::disallowed_methods)]
+
+extern crate skerry_database as database;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use database::{Database, Host, Options};
+use model::{
+    BoxFuture, CollectionRef, Command, Dim, Executor, Metric, Outcome, Point, Query, Rank, Reply,
+    Schema, Search, SearchParams, Select, UpsertMode, Value, Vector, VectorField, VectorKind,
+    VectorName, VectorQuery, Visibility, WriteOp,
+};
+
+const DIM: u64 = 384;
+const BATCH: u64 = 64;
+
+struct TestHost {
+    runtime: tokio::runtime::Handle,
+    started: Instant,
+    random: std::sync::atomic::AtomicU64,
+}
+
+impl TestHost {
+    fn new() -> Arc<Self> {
+        let seed = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap()
+            .as_nanos();
+        Arc::new(Self {
+            runtime: tokio::runtime::Handle::current(),
+            started: Instant::now(),
+            random: std::sync::atomic::AtomicU64::new(seed as u64),
+        })
+    }
+}
+
+impl Host for TestHost {
+    fn unix_ms(&self) -> u64 {
+        SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap()
+            .as_millis() as u64
+    }
+
+    fn monotonic_us(&self) -> u64 {
+        self.started.elapsed().as_micros() as u64
+    }
+
+    fn random(&self) -> u128 {
+        let n = self
+            .random
+            .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        u128::from(n.wrapping_mul(0x9E37_79B9_7F4A_7C15)) << 64 | u128::from(n)
+    }
+
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        self.runtime.spawn(task);
+    }
+
+    fn sleep(&self, ms: u64) -> BoxFuture<'static, ()> {
+        Box::pin(tokio::time::sleep(Duration::from_millis(ms)))
+    }
+
+    fn run_heavy(&self, work: Box<dyn FnOnce() + Send>) {
+        std::thread::spawn(work);
+    }
+}
+
+fn name() -> CollectionRef {
+    CollectionRef::in_default("c").unwrap()
+}
+
+fn vector(id: u64) -> Vec<f32> {
+    let component = |i: u64| ((id * 31 + i * 17) % 101) as f32 - 50.0;
+    (0..DIM).map(component).collect()
+}
+
+fn batch(first: u64) -> Command {
+    let point = |id: u64| Point {
+        id: id.into(),
+        vectors: vec![(VectorName::default(), Vector::Dense(vector(id)))],
+        payload: [
+            ("n", Value::from(id)),
+            ("text", Value::from("some words about a thing")),
+        ]
+        .into_iter()
+        .collect(),
+    };
+    let points = (first..first + BATCH).map(point).collect();
+    let upsert = WriteOp::Upsert {
+        points,
+        mode: UpsertMode::Upsert,
+        condition: None,
+    };
+    let visibility = Visibility::Applied;
+    Command::Write {
+        collection: name(),
+        operations: vec![upsert],
+        visibility,
+    }
+}
+
+async fn open(path: &Path) -> Arc<Database> {
+    let durability = storage_object::Durability::Sync;
+    let store = storage_object::open_local(path, durability).unwrap();
+    Database::open(store, TestHost::new(), Options::default())
+        .await
+        .unwrap()
+}
+
+fn search(id: u64) -> Query {
+    Query::Search(Box::new(Search {
+        collection: name(),
+        rank: Some(Rank::Nearest {
+            field: VectorName::default(),
+            to: VectorQuery::Vector(Vector::Dense(vector(id))),
+        }),
+        filter: None,
+        params: SearchParams::default(),
+        score_above: None,
+        limit: 1,
+        offset: 0,
+        select: Select::default(),
+    }))
+}
+
+async fn nearest(database: &Database, id: u64) -> model::PointId {
+    match database.query(search(id)).await {
+        Ok(Reply::Scored(points)) => points[0].record.id.clone(),
+        other => panic!("a search was answered with {other:?}"),
+    }
+}
+
+/// Waits, in real time, until background work has come to rest.
+async fn settle(database: &Database) {
+    for _ in 0..600 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let stats = &database.stats().open[0];
+        let rest = stats.growing_rows == 0 && stats.upkeep.running.is_empty();
+        if rest && stats.status == model::Status::Ready && stats.log_tail == 0 {
+            return;
+        }
+    }
+    panic!("background work does not end: {:?}", database.stats());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_written_to_a_directory_is_there_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let batches = 40;
+    let database = open(directory.path()).await;
+    let kind = VectorKind::Dense {
+        dim: Dim::new(DIM).unwrap(),
+        metric: Metric::L2,
+    };
+    let field = VectorField {
+        name: VectorName::default(),
+        kind,
+        hnsw: None,
+        residency: model::Residency::Mapped,
+    };
+    let schema = Schema {
+        vectors: vec![field],
+        ..Schema::default()
+    };
+    database
+        .execute(Command::CreateCollection {
+            collection: name(),
+            schema,
+        })
+        .await
+        .unwrap();
+    let began = Instant::now();
+    for number in 0..batches {
+        let outcome = database.execute(batch(number * BATCH)).await.unwrap();
+        assert_eq!(
+            outcome,
+            Outcome::Written {
+                operation: number + 1
+            }
+        );
+    }
+    let per_batch = began.elapsed() / batches as u32;
+    let commits = database.stats().open[0].commits;
+    println!(
+        "{BATCH} x {DIM}: {per_batch:?} a write, {} us a commit",
+        commits.commit_us / batches
+    );
+    assert_eq!(nearest(&database, 1234).await, 1234.into());
+    database.close().await.unwrap();
+    drop(database);
+    let database = open(directory.path()).await;
+    assert_eq!(nearest(&database, 1234).await, 1234.into(), "from the log");
+    settle(&database).await;
+    assert_eq!(
+        nearest(&database, 1234).await,
+        1234.into(),
+        "from a segment"
+    );
+    database.close().await.unwrap();
+    drop(database);
+    let began = Instant::now();
+    let database = open(directory.path()).await;
+    assert_eq!(
+        nearest(&database, 77).await,
+        77.into(),
+        "from a mapped segment"
+    );
+    println!("open and first answer: {:?}", began.elapsed());
+    let count = Query::Count {
+        collection: name(),
+        filter: None,
+        exact: true,
+    };
+    assert_eq!(
+        database.query(count).await,
+        Ok(Reply::Count(batches * BATCH))
+    );
+    database.close().await.unwrap();
+}
