@@ -22,6 +22,7 @@ use model::{
 
 const DIM: u64 = 384;
 const BATCH: u64 = 64;
+const BATCHES: u64 = 40;
 
 struct TestHost {
     runtime: tokio::runtime::Handle,
@@ -153,11 +154,7 @@ async fn settle(database: &Database) {
     panic!("background work does not end: {:?}", database.stats());
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_written_to_a_directory_is_there_again() {
-    let directory = tempfile::tempdir().unwrap();
-    let batches = 40;
-    let database = open(directory.path()).await;
+async fn create(database: &Database) {
     let kind = VectorKind::Dense {
         dim: Dim::new(DIM).unwrap(),
         metric: Metric::L2,
@@ -179,8 +176,11 @@ async fn what_was_written_to_a_directory_is_there_again() {
         })
         .await
         .unwrap();
+}
+
+async fn fill(database: &Database) {
     let began = Instant::now();
-    for number in 0..batches {
+    for number in 0..BATCHES {
         let outcome = database.execute(batch(number * BATCH)).await.unwrap();
         assert_eq!(
             outcome,
@@ -189,12 +189,20 @@ async fn what_was_written_to_a_directory_is_there_again() {
             }
         );
     }
-    let per_batch = began.elapsed() / batches as u32;
+    let per_batch = began.elapsed() / BATCHES as u32;
     let commits = database.stats().open[0].commits;
     println!(
         "{BATCH} x {DIM}: {per_batch:?} a write, {} us a commit",
-        commits.commit_us / batches
+        commits.commit_us / BATCHES
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_written_to_a_directory_is_there_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = open(directory.path()).await;
+    create(&database).await;
+    fill(&database).await;
     assert_eq!(nearest(&database, 1234).await, 1234.into());
     database.close().await.unwrap();
     drop(database);
@@ -223,7 +231,7 @@ async fn what_was_written_to_a_directory_is_there_again() {
     };
     assert_eq!(
         database.query(count).await,
-        Ok(Reply::Count(batches * BATCH))
+        Ok(Reply::Count(BATCHES * BATCH))
     );
     database.close().await.unwrap();
 }

@@ -5,6 +5,7 @@ mod block;
 mod block_error;
 mod collection;
 mod deleted;
+mod filter_cache;
 mod graph;
 mod growing;
 mod ids;

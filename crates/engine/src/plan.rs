@@ -5,10 +5,13 @@
 //! | scan | every live row | no graph, `exact`, or few rows |
 //! | filtered scan | the rows that a filter leaves | no graph, `exact`, or few are left |
 //! | walk | what the graph leads to | a graph and no filter |
-//! | filtered walk | the same, testing the filter on the way | a graph and a filter that leaves many |
+//! | filtered walk | the same, asking the filter | a graph and a filter that leaves many |
 //!
 //! "Few" is what `full_scan_threshold_kb` says of the bytes of the rows. Every plan answers in the
-//! same order with the same scores; scans are exact, walks up to their recall.
+//! same order with the same scores; scans are exact, walks up to their recall. A filter that was
+//! seen before is no filter any more, but a set of rows to choose among.
+
+use std::sync::Arc;
 
 use filter::{Compiled, compile};
 use index::{Allowed, Probe, Scored, Scratch, flat};
@@ -49,6 +52,8 @@ pub enum Plan {
 pub struct PlanSwitches {
     /// A plan that is not to be chosen where another can answer.
     pub without: Option<Plan>,
+    /// Whether filters are evaluated anew even when their rows are remembered.
+    pub without_memory: bool,
 }
 
 /// What is asked of every segment.
@@ -121,7 +126,7 @@ impl Choice<'_> {
 /// row. With `indexed_only`, nothing when the field has no graph here.
 pub(crate) fn nearest(
     live: &LiveSegment,
-    schema: &Schema,
+    schema: &Arc<Schema>,
     ask: &Nearest<'_>,
     scratch: &mut Scratch,
 ) -> Vec<Scored> {
@@ -134,9 +139,22 @@ pub(crate) fn nearest(
         return Vec::new();
     }
     let vectors = &segment.block.vectors[ask.field];
-    let candidates = Candidates::new(live, vectors);
+    let mut candidates = Candidates::new(live, vectors);
+    let mut filter = ask.filter;
     let source = Source::new(segment, schema);
-    let compiled = ask.filter.map(|filter| compile(filter, &source));
+    // Small segments are not worth remembering anything.
+    if let (Some(known), Some(_), false) = (filter, graph, ask.switches.without_memory) {
+        let list = || {
+            compile(known, &source)
+                .rows(None)
+                .to_bits(vectors.dense.len())
+        };
+        if let Some(rows) = segment.filters.rows(known, schema, list) {
+            candidates = candidates.among(&rows);
+            filter = None;
+        }
+    }
+    let compiled = filter.map(|filter| compile(filter, &source));
     let field = &schema.vectors[ask.field];
     let VectorKind::Dense { dim, .. } = field.kind;
     let row_bytes = dim.get() * size_of::<f32>();
@@ -208,6 +226,15 @@ impl<'a> Candidates<'a> {
                 Self::Both(both)
             }
         }
+    }
+
+    /// Those of `rows`.
+    fn among(&self, rows: &BitSet) -> Self {
+        let mut both = rows.clone();
+        if let Some(bits) = self.bits() {
+            both.intersect_with(bits);
+        }
+        Self::Both(both)
     }
 
     fn bits(&self) -> Option<&BitSet> {

@@ -8,6 +8,7 @@ use rows::{RowId, RowSet};
 
 use crate::block::RowBlock;
 use crate::deleted::Deleted;
+use crate::filter_cache::FilterCache;
 use crate::graph::VectorGraph;
 use crate::part::{Blocks, PartKind, PartRef, SegmentId};
 use crate::source::Source;
@@ -25,6 +26,8 @@ pub(crate) struct Segment {
     /// Columns that queries wanted and no part holds, kept for the next query. It is no part of
     /// the segment's value: with or without them every answer is the same.
     derived: Mutex<Columns>,
+    /// As `derived`.
+    pub(crate) filters: FilterCache,
 }
 
 type Columns = Vec<(FieldPath, Arc<Column>)>;
@@ -50,6 +53,7 @@ impl Segment {
             columns,
             parts,
             derived: Mutex::default(),
+            filters: FilterCache::default(),
         }
     }
 

@@ -76,6 +76,14 @@ fn schema() -> Schema {
     }
 }
 
+/// Filters are evaluated anew when a plan is switched off, and remembered otherwise.
+fn switches(without: Option<Plan>) -> PlanSwitches {
+    PlanSwitches {
+        without,
+        without_memory: without.is_some(),
+    }
+}
+
 /// A policy under which everything that can be done is due.
 fn eager() -> JobPolicy {
     JobPolicy {
@@ -534,7 +542,7 @@ impl Pair {
         };
         let hits = self
             .collection
-            .search_with(&search, &self.scratch, PlanSwitches { without });
+            .search_with(&search, &self.scratch, switches(without));
         hits.unwrap()
             .into_iter()
             .map(|hit| (hit.record.id, hit.score))

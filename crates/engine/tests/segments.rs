@@ -13,7 +13,9 @@ use model::{
     Status, Subject, UpsertMode, Value, Vector, VectorKind, VectorName, VectorQuery, WriteOp,
 };
 use proptest::prelude::*;
-use skerry_engine::{Blocks, Collection, JobKind, JobPolicy, Plan, PlanSwitches, ScratchPool};
+use skerry_engine::{
+    Blocks, Collection, JobKind, JobPolicy, Plan, PlanSwitches, Progress, ScratchPool,
+};
 
 use shelf::Shelf;
 
@@ -49,6 +51,14 @@ fn schema(metric: Metric) -> Schema {
             ..SegmentConfig::default()
         },
         ..Schema::default()
+    }
+}
+
+/// Filters are evaluated anew when a plan is switched off, and remembered otherwise.
+fn switches(without: Option<Plan>) -> PlanSwitches {
+    PlanSwitches {
+        without,
+        without_memory: without.is_some(),
     }
 }
 
@@ -122,7 +132,7 @@ fn nearest(seed: u64, limit: usize) -> Search {
 fn found(collection: &Collection, search: &Search, without: Option<Plan>) -> Vec<(PointId, f32)> {
     let scratch = ScratchPool::new();
     let hits = collection
-        .search_with(search, &scratch, PlanSwitches { without })
+        .search_with(search, &scratch, switches(without))
         .unwrap();
     hits.into_iter()
         .map(|hit| (hit.record.id, hit.score))
@@ -234,6 +244,37 @@ fn walks_find_what_scans_find_and_every_plan_gives_the_same_scores() {
             );
         }
     }
+}
+
+#[test]
+fn single_writes_leave_few_segments_and_no_dead_rows_behind() {
+    let mut collection = Collection::create(schema(Metric::Dot)).unwrap();
+    for step in 0..1000 {
+        // Every point is written twice.
+        let write = upsert(vec![point(step % 500, step)]);
+        collection = collection.apply(&write).unwrap();
+        let info = collection.info(&CollectionName::new("c").unwrap());
+        assert!(info.segments <= 20, "{} after {step} writes", info.segments);
+    }
+    assert_eq!(collection.points(), 500);
+    let bytes_per_row = collection.growing().bytes / collection.growing().rows;
+    assert!(bytes_per_row < 3 * 4 * DIM as u64, "{bytes_per_row} bytes");
+}
+
+#[test]
+fn a_cancelled_job_changes_nothing() {
+    struct Cancelled;
+    impl Progress for Cancelled {
+        fn report(&self, _done: u64, _total: u64) {}
+
+        fn is_cancelled(&self) -> bool {
+            true
+        }
+    }
+    let collection = filled(Metric::L2, 1200);
+    let job = collection.next_job(&JobPolicy::idle()).unwrap();
+    let error = job.run(&Cancelled).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Unavailable);
 }
 
 #[test]

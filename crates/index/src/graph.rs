@@ -7,7 +7,7 @@
 //! | header | magic, rows, links per row, links per upper node, levels, entry slot |
 //! | level sizes | one number per upper level, lowest first |
 //! | base | `rows × links`: for each row the rows it leads to, then [`NONE`] |
-//! | per upper level | its rows; for each the slot below; `nodes × upper links` slots, then [`NONE`] |
+//! | per upper level | its rows; the slot below each; `nodes × upper links` slots, [`NONE`] |
 //!
 //! A node of an upper level is addressed by its *slot* (its place in that level), so descending
 //! needs no search: `below[slot]` is the slot one level down, and on the lowest upper level the

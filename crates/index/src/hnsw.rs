@@ -1,8 +1,8 @@
 //! HNSW: a graph over 8-bit codes, walked per query with its own `ef` and filter.
 //!
 //! Malkov & Yashunin 2016. The graph is built once per immutable block ([`build`]) and stored as
-//! two blocks, codes and links; [`Hnsw::open`] reads both in place. A search walks on the codes with
-//! integer distances, which are equal on every processor, and compares the best candidates again
+//! two blocks, codes and links; [`Hnsw::open`] reads both in place. A search walks on the codes
+//! with integer distances, which are equal on every processor, and compares the best candidates again
 //! in `f32`: ids and scores are therefore the same natively and in wasm.
 
 use bytes::Bytes;
@@ -194,7 +194,7 @@ impl Hnsw {
         }
     }
 
-    /// Whether scanning `allowed_rows` rows exactly is expected to be cheaper than a walk with `ef`.
+    /// Whether scanning `allowed_rows` rows exactly is expected to cost less than a walk with `ef`.
     ///
     /// Both cost in proportion to the dimension, so it does not matter here. Measured on 384
     /// dimensions: a filtered walk costs about as much as comparing 16 rows per candidate kept.

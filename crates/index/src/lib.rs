@@ -3,7 +3,7 @@
 //! | where | what | answers |
 //! |---|---|---|
 //! | [`flat`] | every row compared in `f32` | exact |
-//! | [`hnsw`] | a graph walked on 8-bit codes, the best candidates compared in `f32` | approximate |
+//! | [`hnsw`] | a graph walked on 8-bit codes, the best compared again in `f32` | approximate |
 //!
 //! Both take the same [`Probe`] over the same [`DenseBlock`] and answer in the same order: larger
 //! score first, ties by ascending row. Scores come from one kernel with a fixed summation order, so

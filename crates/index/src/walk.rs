@@ -317,8 +317,8 @@ impl<S: Space> Walker<'_, S> {
         }
     }
 
-    /// Collects unvisited allowed rows around `row`: its links, and where a link is not allowed, the
-    /// links behind it, breadth first, until there are enough.
+    /// Collects unvisited allowed rows around `row`: its links, and where a link is not allowed,
+    /// the links behind it, breadth first, until there are enough.
     fn gather_through(&mut self, row: u32, allowed: &impl Fn(u32) -> bool) {
         let Scratch {
             visited,
@@ -412,7 +412,11 @@ mod tests {
         // The pool is what sorting everything and cutting behind the `ef`th allowed row gives.
         #[test]
         fn the_pool_keeps_the_nearest(
-            offers in proptest::collection::btree_map(0_u32..200, (0_u32..50, any::<bool>()), 0..80),
+            offers in proptest::collection::btree_map(
+                0_u32..200,
+                (0_u32..50, any::<bool>()),
+                0..80,
+            ),
             ef in 1_usize..12,
         ) {
             let mut pool = Pool::default();
@@ -421,7 +425,7 @@ mod tests {
                 pool.offer(pack(distance, row, allowed));
             }
             let mut all: Vec<(u32, u32, bool)> =
-                offers.iter().map(|(&row, &(distance, allowed))| (distance, row, allowed)).collect();
+                offers.iter().map(|(&row, &(near, allowed))| (near, row, allowed)).collect();
             all.sort_unstable();
             let allowed = || all.iter().filter(|entry| entry.2);
             let expected: Vec<u32> = allowed().take(ef).map(|entry| entry.1).collect();

@@ -178,7 +178,9 @@ mod tests {
 
         // One part in 10^5: 300 additions of rounding error 6e-8 each stay far below it.
         #[test]
-        fn the_sums_are_right(pairs in proptest::collection::vec((0.1_f32..1.0, 0.1_f32..1.0), 0..300)) {
+        fn the_sums_are_right(
+            pairs in proptest::collection::vec((0.1_f32..1.0, 0.1_f32..1.0), 0..300),
+        ) {
             let exact: f64 = pairs.iter().map(|&(x, y)| f64::from(x) * f64::from(y)).sum();
             let (a, b): (Vec<f32>, Vec<f32>) = pairs.into_iter().unzip();
             prop_assert!((f64::from(dot(&a, &b)) - exact).abs() <= 1e-5 * exact);

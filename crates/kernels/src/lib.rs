@@ -2,7 +2,7 @@
 //!
 //! | where | on what | guarantee |
 //! |---|---|---|
-//! | [`float`] | `f32` | one summation order on every processor, no fused multiply-add: equal bits |
+//! | [`float`] | `f32` | one summation order everywhere, no fused multiply-add: equal bits |
 //! | [`code`] | 8-bit codes | exact integers |
 //! | [`bits`] | bit-packed vectors | exact counts |
 //! | [`sparse`] | sorted index/value pairs | summed in ascending index order |

@@ -165,10 +165,10 @@ impl SimHost {
         let mut state = self.lock();
         // Heavy work is seldom done first, so that it falls between any two steps of the others.
         let first = !state.heavy.is_empty() && state.random.below(8) == 0;
-        if state.ready.is_empty() || first {
-            if let Some(work) = state.heavy.pop_front() {
-                return Some(Step::Heavy(work));
-            }
+        if (state.ready.is_empty() || first)
+            && let Some(work) = state.heavy.pop_front()
+        {
+            return Some(Step::Heavy(work));
         }
         if !state.ready.is_empty() {
             let count = state.ready.len();

@@ -169,7 +169,7 @@ async fn put_in_place(
     let mut opened = Vec::new();
     for ((kind, body), id) in bodies.into_iter().zip(ids) {
         parts::write(store, prefix, *id, body).await?;
-        let access = parts::access(&manifest::role(&kind), view.state.collection.schema());
+        let access = parts::access(&kind, view.state.collection.schema());
         let file = parts::read(store, prefix, *id, access).await?;
         let blocks = manifest::blocks(&kind, &file)?;
         opened.push((

@@ -78,7 +78,7 @@ pub(super) fn restore(state: CollectionState, parts: &PartSet) -> Result<Collect
 
 fn part_ref(part: PartEntry) -> PartRef {
     PartRef {
-        kind: kind(part.role),
+        kind: kind(&part.role),
         key: part.id.to_string(),
     }
 }
@@ -99,7 +99,7 @@ pub(super) fn blocks(kind: &PartKind, file: &PartFile) -> Result<Blocks, Error> 
 }
 
 /// What a part holds, as storage says it.
-pub(super) fn role(kind: &PartKind) -> PartRole {
+fn role(kind: &PartKind) -> PartRole {
     match kind {
         PartKind::Rows => PartRole::Rows,
         PartKind::Hnsw(field) => PartRole::Hnsw(field.clone()),
@@ -108,10 +108,10 @@ pub(super) fn role(kind: &PartKind) -> PartRole {
 }
 
 /// What a part holds, as the engine says it.
-fn kind(role: PartRole) -> PartKind {
+pub(super) fn kind(role: &PartRole) -> PartKind {
     match role {
         PartRole::Rows => PartKind::Rows,
-        PartRole::Hnsw(field) => PartKind::Hnsw(field),
-        PartRole::Column(path) => PartKind::Column(path),
+        PartRole::Hnsw(field) => PartKind::Hnsw(field.clone()),
+        PartRole::Column(path) => PartKind::Column(path.clone()),
     }
 }

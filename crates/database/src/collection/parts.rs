@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use storage::codec::PartRole;
+use engine::PartKind;
+use model::{Error, Residency, Schema};
 use storage::collect::part_key;
 use storage::container::Container;
 use storage::{Access, BlobKey, BlobStore, Body, GetOptions, PutIf, Slice, Ulid};
-
-use model::{Error, Residency, Schema};
 
 /// An open part file.
 pub(crate) struct PartFile {
@@ -23,16 +22,17 @@ pub(crate) struct PartFile {
 /// The part files that a view is made of. While a reader holds the view, it holds this.
 pub(crate) type PartSet = BTreeMap<Ulid, Arc<PartFile>>;
 
-/// Where the bytes of a part should live. Codes, graphs and columns are walked in every search;
-/// rows are touched for the few results.
-pub(crate) fn access(role: &PartRole, schema: &Schema) -> Access {
+/// Where the bytes of a part should live. Codes and graphs are walked at random by every search;
+/// rows are touched for the few results, columns from end to end when they are touched at all.
+pub(crate) fn access(kind: &PartKind, schema: &Schema) -> Access {
     let resident = schema
         .vectors
         .iter()
         .any(|field| field.residency == Residency::Resident);
-    match role {
-        PartRole::Rows if !resident => Access::Mapped,
-        PartRole::Rows | PartRole::Hnsw(_) | PartRole::Column(_) => Access::Resident,
+    match kind {
+        PartKind::Rows if resident => Access::Resident,
+        PartKind::Rows | PartKind::Column(_) => Access::Mapped,
+        PartKind::Hnsw(_) => Access::Resident,
     }
 }
 

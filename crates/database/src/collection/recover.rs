@@ -119,7 +119,7 @@ async fn restore(
         .iter()
         .flat_map(|segment| &segment.parts)
         .map(|part| {
-            let access = parts::access(&part.role, &state.schema);
+            let access = parts::access(&manifest::kind(&part.role), &state.schema);
             parts::read(&*shared.store, &prefix, part.id, access)
         });
     let files = try_join_all(files).await?;

@@ -25,6 +25,8 @@ use super::content::Content;
 /// First pause after a failed job; each further failure doubles it.
 const RETRY_MS: u64 = 1_000;
 const RETRY_MS_MAX: u64 = 300_000;
+/// Writers may be waiting for a seal.
+const RETRY_SEAL_MS_MAX: u64 = 4_000;
 
 /// A log tail of so many times the usual length is cut even while writes arrive.
 const BUSY_TAILS: u64 = 16;
@@ -68,14 +70,14 @@ struct Retry {
 }
 
 impl Retry {
-    fn note(&mut self, outcome: &Result<(), Error>, now_us: u64) {
+    fn note(&mut self, outcome: &Result<(), Error>, now_us: u64, pause_ms_max: u64) {
         if outcome.is_ok() {
             *self = Self::default();
             return;
         }
-        let pause_ms = RETRY_MS.checked_shl(self.failures).unwrap_or(RETRY_MS_MAX);
+        let pause_ms = RETRY_MS.checked_shl(self.failures).unwrap_or(pause_ms_max);
         self.failures = (self.failures + 1).min(20);
-        self.not_before_us = now_us + 1000 * pause_ms.min(RETRY_MS_MAX);
+        self.not_before_us = now_us + 1000 * pause_ms.min(pause_ms_max);
     }
 }
 
@@ -193,9 +195,13 @@ impl Upkeep {
                 None => state.stats.done.push((kind, 1)),
             }
         }
+        let pause_ms_max = match lane {
+            LaneName::Seal => RETRY_SEAL_MS_MAX,
+            LaneName::Optimize => RETRY_MS_MAX,
+        };
         let lane = &mut state.lanes[lane as usize];
         lane.busy = false;
-        lane.retry.note(outcome, now_us);
+        lane.retry.note(outcome, now_us, pause_ms_max);
         state.stats.failed += u64::from(outcome.is_err());
         drop(state);
         self.signal.notify();
@@ -244,7 +250,10 @@ async fn run(live: Arc<Live>) {
                     tracing::warn!(collection = %live.name, %error, "no checkpoint was written");
                 }
                 let now_us = live.shared.host.monotonic_us();
-                live.upkeep.lock().checkpoint.note(&outcome, now_us);
+                live.upkeep
+                    .lock()
+                    .checkpoint
+                    .note(&outcome, now_us, RETRY_MS_MAX);
             }
             Step::Collect => super::garbage::collect(&live).await,
             Step::Wait(ms) => wait(&live, ms).await,
@@ -378,6 +387,13 @@ async fn checkpoint(live: &Live) -> Result<(), Error> {
         live.upkeep
             .checkpointed(position, &parts, live.shared.options.checkpoints_kept);
         tracing::debug!(collection = %live.name, entry = position.n, "checkpoint written");
+        return Ok(());
     }
-    Ok(())
+    // Rows may have begun to grow since it was decided; nothing else prevents a checkpoint.
+    match live.content().state.collection.growing().rows {
+        0 => Err(Error::internal(
+            "a state without growing rows has no manifest",
+        )),
+        _ => Ok(()),
+    }
 }

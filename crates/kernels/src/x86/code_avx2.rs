@@ -25,10 +25,6 @@ pub(crate) static KERNELS: CodeKernels = CodeKernels {
 };
 
 #[target_feature(enable = "avx2")]
-#[expect(
-    clippy::needless_range_loop,
-    reason = "adapters do not inherit the instruction set"
-)]
 fn dot<const N: usize>(query: &[u8], rows: [&[u8]; N]) -> [i32; N] {
     let len = check(query, rows);
     let mut sums = [_mm256_setzero_si256(); N];
@@ -46,10 +42,6 @@ fn dot<const N: usize>(query: &[u8], rows: [&[u8]; N]) -> [i32; N] {
 }
 
 #[target_feature(enable = "avx2")]
-#[expect(
-    clippy::needless_range_loop,
-    reason = "adapters do not inherit the instruction set"
-)]
 fn squared_l2<const N: usize>(query: &[u8], rows: [&[u8]; N]) -> [i32; N] {
     let len = check(query, rows);
     let mut sums = [_mm256_setzero_si256(); N];
@@ -68,10 +60,6 @@ fn squared_l2<const N: usize>(query: &[u8], rows: [&[u8]; N]) -> [i32; N] {
 }
 
 #[target_feature(enable = "avx2")]
-#[expect(
-    clippy::needless_range_loop,
-    reason = "adapters do not inherit the instruction set"
-)]
 fn l1<const N: usize>(query: &[u8], rows: [&[u8]; N]) -> [i32; N] {
     let len = check(query, rows);
     let mut sums = [_mm256_setzero_si256(); N];
@@ -90,10 +78,6 @@ fn l1<const N: usize>(query: &[u8], rows: [&[u8]; N]) -> [i32; N] {
 /// Adds up each register's eight 32-bit lanes, wrapping.
 #[inline]
 #[target_feature(enable = "avx2")]
-#[expect(
-    clippy::needless_range_loop,
-    reason = "adapters do not inherit the instruction set"
-)]
 fn fold<const N: usize>(sums: [__m256i; N]) -> [i32; N] {
     let mut totals = [0; N];
     for n in 0..N {

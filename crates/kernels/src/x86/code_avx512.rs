@@ -27,7 +27,6 @@ pub(crate) static KERNELS: CodeKernels = CodeKernels {
 /// Applies `step(sum, query block, row block)` over all blocks.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-#[expect(clippy::needless_range_loop, reason = "see the comment inside")]
 fn sum<const N: usize>(
     query: &[u8],
     rows: [&[u8]; N],

@@ -195,6 +195,10 @@ impl WireCondition {
             return Ok(Filter::HasVector(VectorName::new(name)?));
         }
         if let Some(WireSlice { total, index }) = self.slice {
+            if total == 0 {
+                let text = "value 0 invalid, must be 1 or larger";
+                return Err(Failure::validation(BODY, format!("{at}.slice.total"), text));
+            }
             if index >= total {
                 let text = format!("value {index} invalid, must be smaller than {total}");
                 return Err(Failure::validation(BODY, format!("{at}.slice.index"), text));

@@ -12,4 +12,4 @@ pub(crate) use metrics::metrics;
 pub(crate) use telemetry::telemetry;
 
 /// The version of Qdrant whose interface this is. Clients warn when it is far from their own.
-pub(crate) const VERSION: &str = "1.18.3";
+pub(crate) const VERSION: &str = "1.19.0";

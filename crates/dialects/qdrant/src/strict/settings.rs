@@ -45,9 +45,9 @@ pub(crate) struct StrictMode {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) condition_max_size: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) multivector_config: Option<BTreeMap<String, MultiLimits>>,
+    multivector_config: Option<BTreeMap<String, MultiLimits>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) sparse_config: Option<BTreeMap<String, SparseLimits>>,
+    sparse_config: Option<BTreeMap<String, SparseLimits>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) max_payload_index_count: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
