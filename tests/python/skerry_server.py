@@ -69,14 +69,15 @@ class Server:
         """Starts the process without waiting until it answers."""
         assert self.process is None, "already started"
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("SKERRY_")}
-        self.process = subprocess.Popen(
-            self.command(),
-            stdin=subprocess.DEVNULL,
-            stdout=open(self.log_path, "ab"),
-            stderr=subprocess.STDOUT,
-            env={**inherited, **self.environment},
-            **self.popen,
-        )
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(
+                self.command(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**inherited, **self.environment},
+                **self.popen,
+            )
         return self
 
     def start(self):
@@ -143,7 +144,7 @@ class Server:
         return self.log_path.read_text(errors="replace")[-4000:] if self.log_path.exists() else ""
 
     def client(self, **options):
-        """Qdrant's own client. It warns of an incompatible version: that is an error here."""
+        """Qdrant's own client."""
         with warnings.catch_warnings():
             # A key over plain HTTP is what these tests do on purpose.
             warnings.filterwarnings("ignore", message="Api key is used with an insecure")

@@ -23,13 +23,17 @@ pub(crate) fn cpu_us(
     k: usize,
     count: usize,
 ) -> Result<f64, Box<dyn Error>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
         let store = storage_object::open_local(data, storage_object::Durability::Sync)?;
         let app = App::open(store, Arc::new(NativeHost::new()), Config::default()).await?;
         let database = app.database();
-        let queries: Vec<Query> =
-            dataset.each_query().map(|vector| query(vector, k)).collect::<Result<_, _>>()?;
+        let queries: Vec<Query> = dataset
+            .each_query()
+            .map(|vector| query(vector, k))
+            .collect::<Result<_, _>>()?;
         for query in &queries {
             ask(&*database, query.clone()).await?;
         }

@@ -46,22 +46,41 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let vectors = folder.path().join("base.f32");
     std::fs::write(&vectors, bytemuck::cast_slice::<f32, u8>(&dataset.base))?;
     // The data file starts with the queries, which are not uploaded.
-    let skip = if arguments.payload.is_some() { dataset.queries.len() / dataset.dim } else { 0 };
+    let skip = if arguments.payload.is_some() {
+        dataset.queries.len() / dataset.dim
+    } else {
+        0
+    };
     let upload = |address| upload(arguments, &vectors, dataset.dim, skip, address);
     let (mut sink_s, mut skerry_s, mut cpu_s) = (Vec::new(), Vec::new(), Vec::new());
     let sink = http_sink::start()?;
     for run in 0..arguments.runs {
         sink_s.push(upload(sink)?);
-        let server = arguments.binary.start_ready(&folder.path().join(format!("data-{run}")))?;
+        let server = arguments
+            .binary
+            .start_ready(&folder.path().join(format!("data-{run}")))?;
         let cpu = server.cpu_s()?;
         skerry_s.push(upload(server.address)?);
         cpu_s.push(server.cpu_s()? - cpu);
         server.stop()?;
     }
-    let (sink, skerry, cpu) = (median(&mut sink_s), median(&mut skerry_s), median(&mut cpu_s));
-    println!("\n{}: {} × {} by the Python client", dataset.name, dataset.rows(), dataset.dim);
+    let (sink, skerry, cpu) = (
+        median(&mut sink_s),
+        median(&mut skerry_s),
+        median(&mut cpu_s),
+    );
+    println!(
+        "\n{}: {} × {} by the Python client",
+        dataset.name,
+        dataset.rows(),
+        dataset.dim
+    );
     println!("bare sink {sink:.2} s, skerry {skerry:.2} s ({cpu:.2} s of server CPU)");
-    println!("ratio {:.2} (medians of {} runs)", skerry / sink, arguments.runs);
+    println!(
+        "ratio {:.2} (medians of {} runs)",
+        skerry / sink,
+        arguments.runs
+    );
     if let Some(path) = &arguments.json {
         let report = json!({
             "dataset": dataset.name,

@@ -74,8 +74,7 @@ pub(crate) struct Loaded {
 pub(crate) fn load(dataset: &Dataset, server: &Server, params: &str) -> io::Result<Loaded> {
     let mut wire = server.connect()?;
     let (dim, distance) = (dataset.dim, distance(dataset.metric));
-    let schema =
-        format!("{{\"vectors\":{{\"size\":{dim},\"distance\":\"{distance}\"{params}}}}}");
+    let schema = format!("{{\"vectors\":{{\"size\":{dim},\"distance\":\"{distance}\"{params}}}}}");
     wire.json(&request("PUT", COLLECTION, &schema))?;
     // Encoded before the clock starts: the client's cost is not the server's.
     let batches: Vec<Vec<u8>> = dataset
@@ -91,7 +90,11 @@ pub(crate) fn load(dataset: &Dataset, server: &Server, params: &str) -> io::Resu
     let upload_s = started.elapsed().as_secs_f64();
     let upload_cpu_s = server.cpu_s()? - cpu;
     await_ready(&mut wire)?;
-    Ok(Loaded { upload_s, indexed_s: started.elapsed().as_secs_f64(), upload_cpu_s })
+    Ok(Loaded {
+        upload_s,
+        indexed_s: started.elapsed().as_secs_f64(),
+        upload_cpu_s,
+    })
 }
 
 /// As the Qdrant interface names it.
@@ -133,7 +136,9 @@ pub(crate) fn await_ready(wire: &mut Wire) -> io::Result<()> {
         }
         std::thread::sleep(Duration::from_millis(100));
     }
-    Err(io::Error::other("the collection is not indexed after a quarter of an hour"))
+    Err(io::Error::other(
+        "the collection is not indexed after a quarter of an hour",
+    ))
 }
 
 /// A folder for the data of a benchmark, removed when dropped.

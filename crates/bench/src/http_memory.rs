@@ -54,10 +54,23 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let dataset = arguments.input.load()?;
     let raw = 4 * dataset.base.len() as u64;
     let folder = Folder::new(&arguments.input.cache)?;
-    let mapped = measure(arguments, &dataset, &folder.path().join("mapped"), Rows::Mapped)?;
-    let resident = measure(arguments, &dataset, &folder.path().join("resident"), Rows::Resident)?;
+    let mapped = measure(
+        arguments,
+        &dataset,
+        &folder.path().join("mapped"),
+        Rows::Mapped,
+    )?;
+    let resident = measure(
+        arguments,
+        &dataset,
+        &folder.path().join("resident"),
+        Rows::Resident,
+    )?;
     let (name, rows, dim) = (&dataset.name, dataset.rows(), dataset.dim);
-    println!("\n{name}: {rows} × {dim}, {} of raw f32, after a restart", mib(raw));
+    println!(
+        "\n{name}: {rows} × {dim}, {} of raw f32, after a restart",
+        mib(raw)
+    );
     println!(
         "{:<10} {:>16} {:>22} {:>22} {:>22}",
         "rows", "first answer", "everything", "without row pages", "anonymous"

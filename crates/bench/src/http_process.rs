@@ -50,7 +50,9 @@ impl Binary {
             return Ok(path);
         }
         let path = path.display();
-        Err(io::Error::other(format!("no server at {path}: build it, or give --server")))
+        Err(io::Error::other(format!(
+            "no server at {path}: build it, or give --server"
+        )))
     }
 
     /// Starts a server on `data` and waits until it answers `first` with 200.
@@ -65,14 +67,20 @@ impl Binary {
             .env("SKERRY_LOG", "warn")
             .stdout(Stdio::null())
             .spawn()?;
-        let mut server = Server { child, address, started_s: 0.0 };
+        let mut server = Server {
+            child,
+            address,
+            started_s: 0.0,
+        };
         loop {
             if let Ok(200) = server.try_first(first) {
                 server.started_s = started.elapsed().as_secs_f64();
                 return Ok(server);
             }
             if let Some(status) = server.child.try_wait()? {
-                return Err(io::Error::other(format!("the server ended at once: {status}")));
+                return Err(io::Error::other(format!(
+                    "the server ended at once: {status}"
+                )));
             }
             if started.elapsed() > PATIENCE {
                 return Err(io::Error::other("the server does not answer"));
@@ -108,9 +116,14 @@ impl Server {
         let bytes = |name: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(name));
             let number = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
-            number.map(|kib| kib * 1024).ok_or_else(|| io::Error::other(name.to_owned()))
+            number
+                .map(|kib| kib * 1024)
+                .ok_or_else(|| io::Error::other(name.to_owned()))
         };
-        Ok(Memory { anonymous: bytes("RssAnon:")?, file: bytes("RssFile:")? })
+        Ok(Memory {
+            anonymous: bytes("RssAnon:")?,
+            file: bytes("RssFile:")?,
+        })
     }
 
     /// Resident bytes of mapped files below `folder`, by the name of the file.
@@ -151,7 +164,10 @@ pub(crate) fn cpu_s(process: &str) -> io::Result<f64> {
         let Ok(line) = fs::read_to_string(task?.path().join("schedstat")) else {
             continue;
         };
-        let first = line.split_whitespace().next().and_then(|n| n.parse::<u64>().ok());
+        let first = line
+            .split_whitespace()
+            .next()
+            .and_then(|n| n.parse::<u64>().ok());
         nanoseconds += first.unwrap_or(0);
     }
     Ok(nanoseconds as f64 / 1e9)
@@ -164,9 +180,16 @@ fn resident_by_file(maps: &str, folder: &str) -> Vec<(String, u64)> {
         if let Some((_, path)) = line.split_once(folder) {
             current = Some(path.trim_start_matches('/').to_owned());
         } else if let (Some(path), Some(rest)) = (&current, line.strip_prefix("Rss:")) {
-            let kib = rest.split_whitespace().next().and_then(|n| n.parse::<u64>().ok());
+            let kib = rest
+                .split_whitespace()
+                .next()
+                .and_then(|n| n.parse::<u64>().ok());
             found.push((path.clone(), kib.unwrap_or(0) * 1024));
-        } else if line.split_whitespace().next().is_some_and(|word| word.contains('-')) {
+        } else if line
+            .split_whitespace()
+            .next()
+            .is_some_and(|word| word.contains('-'))
+        {
             // The first line of another mapping.
             current = None;
         }

@@ -86,7 +86,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 fn requests(dataset: &Dataset) -> Vec<Vec<u8>> {
     let body = |vector| format!("{{\"query\":{},\"limit\":{K}}}", array(vector));
     let path = format!("{COLLECTION}/points/query");
-    dataset.each_query().map(|vector| request("POST", &path, &body(vector))).collect()
+    dataset
+        .each_query()
+        .map(|vector| request("POST", &path, &body(vector)))
+        .collect()
 }
 
 /// The share of the exact neighbours that is found; one pass over the queries, which also warms
@@ -96,8 +99,13 @@ fn recall(wire: &mut Wire, requests: &[Vec<u8>], truth: &[u32]) -> io::Result<f6
     for (request, expected) in requests.iter().zip(truth.chunks_exact(K)) {
         let answer = wire.json(request)?;
         let points = answer["result"]["points"].as_array();
-        let ids = points.into_iter().flatten().filter_map(|point| point["id"].as_u64());
-        found += ids.filter(|id| expected.iter().any(|row| u64::from(*row) == *id)).count();
+        let ids = points
+            .into_iter()
+            .flatten()
+            .filter_map(|point| point["id"].as_u64());
+        found += ids
+            .filter(|id| expected.iter().any(|row| u64::from(*row) == *id))
+            .count();
     }
     Ok(found as f64 / (requests.len() * K) as f64)
 }
@@ -109,7 +117,9 @@ fn measure(
     searches: usize,
 ) -> io::Result<Level> {
     let each = searches.div_ceil(connections);
-    let mut wires = (0..connections).map(|_| server.connect()).collect::<io::Result<Vec<_>>>()?;
+    let mut wires = (0..connections)
+        .map(|_| server.connect())
+        .collect::<io::Result<Vec<_>>>()?;
     let (started, cpu) = (Instant::now(), server.cpu_s()?);
     let mut latencies = std::thread::scope(|scope| {
         let threads: Vec<_> = wires
@@ -117,8 +127,12 @@ fn measure(
             .enumerate()
             .map(|(at, wire)| scope.spawn(move || ask(wire, requests, at * each, each)))
             .collect();
-        let joined = threads.into_iter().map(|thread| thread.join().expect("it does not panic"));
-        joined.collect::<io::Result<Vec<_>>>().map(|latencies| latencies.concat())
+        let joined = threads
+            .into_iter()
+            .map(|thread| thread.join().expect("it does not panic"));
+        joined
+            .collect::<io::Result<Vec<_>>>()
+            .map(|latencies| latencies.concat())
     })?;
     let (seconds, cpu) = (started.elapsed().as_secs_f64(), server.cpu_s()? - cpu);
     latencies.sort_unstable_by(f64::total_cmp);
@@ -134,18 +148,19 @@ fn measure(
 }
 
 /// Latencies in microseconds of `count` searches in turn, from the request at `first` on.
-fn ask(
-    wire: &mut Wire,
-    requests: &[Vec<u8>],
-    first: usize,
-    count: usize,
-) -> io::Result<Vec<f64>> {
-    let turn = requests.iter().cycle().skip(first % requests.len()).take(count);
+fn ask(wire: &mut Wire, requests: &[Vec<u8>], first: usize, count: usize) -> io::Result<Vec<f64>> {
+    let turn = requests
+        .iter()
+        .cycle()
+        .skip(first % requests.len())
+        .take(count);
     turn.map(|request| {
         let asked = Instant::now();
         let status = wire.exchange(request)?.status;
         if status != 200 {
-            return Err(io::Error::other(format!("a search was answered with {status}")));
+            return Err(io::Error::other(format!(
+                "a search was answered with {status}"
+            )));
         }
         Ok(asked.elapsed().as_secs_f64() * 1e6)
     })
@@ -165,7 +180,10 @@ fn as_json(level: &Level, in_process_us: f64) -> Value {
 
 fn print(report: &Value, levels: &[Level], in_process_us: f64) {
     let number = |name: &str| report[name].as_f64().unwrap_or(f64::NAN);
-    println!("\n{} over HTTP: {} × {}", report["dataset"], report["rows"], report["dim"]);
+    println!(
+        "\n{} over HTTP: {} × {}",
+        report["dataset"], report["rows"], report["dim"]
+    );
     println!(
         "upload {:.1} s ({:.0} rows/s, {:.1} s of server CPU), indexed after {:.1} s",
         number("upload_s"),
@@ -174,8 +192,14 @@ fn print(report: &Value, levels: &[Level], in_process_us: f64) {
         number("indexed_s"),
     );
     println!("recall@{K} {:.4}", number("recall_at_10"));
-    println!("{:<12} {:>8} {:>9} {:>9} {:>14} {:>7}", "", "QPS", "p50 µs", "p99 µs", "CPU µs", "ratio");
-    println!("{:<12} {:>8} {:>9} {:>9} {in_process_us:>14.1} {:>7}", "in process", "", "", "", "1");
+    println!(
+        "{:<12} {:>8} {:>9} {:>9} {:>14} {:>7}",
+        "", "QPS", "p50 µs", "p99 µs", "CPU µs", "ratio"
+    );
+    println!(
+        "{:<12} {:>8} {:>9} {:>9} {in_process_us:>14.1} {:>7}",
+        "in process", "", "", "", "1"
+    );
     for level in levels {
         println!(
             "{:<12} {:>8.0} {:>9.0} {:>9.0} {:>14.1} {:>7.2}",

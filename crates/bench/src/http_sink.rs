@@ -25,7 +25,8 @@ fn serve(mut stream: TcpStream) -> io::Result<()> {
     let mut reader = BufReader::with_capacity(1 << 16, stream.try_clone()?);
     let length = BODY.len();
     let answer = format!(
-        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{BODY}"
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\
+         content-length: {length}\r\n\r\n{BODY}"
     );
     while let Some(body) = read_head(&mut reader)? {
         io::copy(&mut reader.by_ref().take(body), &mut io::sink())?;
@@ -63,7 +64,9 @@ mod tests {
     fn every_request_is_answered_on_one_connection() {
         let mut wire = Wire::connect(start().unwrap()).unwrap();
         for body in ["", "{\"points\":[]}", &"x".repeat(1 << 20)] {
-            let answer = wire.json(&request("PUT", "/collections/a/points", body)).unwrap();
+            let answer = wire
+                .json(&request("PUT", "/collections/a/points", body))
+                .unwrap();
             assert_eq!(answer["status"], "ok");
         }
     }

@@ -35,7 +35,10 @@ impl Wire {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(Duration::from_secs(120)))?;
-        Ok(Self { stream, buffer: Vec::with_capacity(1 << 16) })
+        Ok(Self {
+            stream,
+            buffer: Vec::with_capacity(1 << 16),
+        })
     }
 
     /// Sends `request` and reads the whole answer, which must say its length.
@@ -49,16 +52,26 @@ impl Wire {
             }
         };
         let head = String::from_utf8_lossy(&self.buffer[..body]).to_ascii_lowercase();
-        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
+        let status = head
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok());
+        let length = head
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length:"));
         let length: Option<usize> = length.and_then(|length| length.trim().parse().ok());
         let (Some(status), Some(length)) = (status, length) else {
-            return Err(io::Error::other(format!("an answer without status or length: {head}")));
+            return Err(io::Error::other(format!(
+                "an answer without status or length: {head}"
+            )));
         };
         while self.buffer.len() < body + length {
             self.fill()?;
         }
-        Ok(Answer { status, body: &self.buffer[body..body + length] })
+        Ok(Answer {
+            status,
+            body: &self.buffer[body..body + length],
+        })
     }
 
     /// As [`Self::exchange`], for answers that must be 200 and JSON.

@@ -2,7 +2,7 @@
 //!
 //! | module | what is in it |
 //! |---|---|
-//! | [`content`] | the state that the journal publishes: the engine's collection and its part files |
+//! | [`content`] | what the journal publishes: the engine's collection and its files |
 //! | [`handle`] | a collection that is opened when it is first used |
 //! | [`manifest`] | checkpoints: the engine's manifest as bytes and back |
 //! | [`parts`] | part files in the store |

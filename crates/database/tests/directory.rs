@@ -28,19 +28,22 @@ struct TestHost {
     runtime: tokio::runtime::Handle,
     started: Instant,
     random: std::sync::atomic::AtomicU64,
+    /// Heavy work that is never done, when this is set.
+    stuck: Option<std::sync::Mutex<Vec<Box<dyn FnOnce() + Send>>>>,
 }
 
 impl TestHost {
-    fn new() -> Arc<Self> {
+    fn new() -> Self {
         let seed = SystemTime::now()
             .duration_since(SystemTime::UNIX_EPOCH)
             .unwrap()
             .as_nanos();
-        Arc::new(Self {
+        Self {
             runtime: tokio::runtime::Handle::current(),
             started: Instant::now(),
             random: std::sync::atomic::AtomicU64::new(seed as u64),
-        })
+            stuck: None,
+        }
     }
 }
 
@@ -72,7 +75,10 @@ impl Host for TestHost {
     }
 
     fn run_heavy(&self, work: Box<dyn FnOnce() + Send>) {
-        std::thread::spawn(work);
+        match &self.stuck {
+            Some(stuck) => stuck.lock().unwrap().push(work),
+            None => drop(std::thread::spawn(work)),
+        }
     }
 }
 
@@ -81,7 +87,7 @@ fn name() -> CollectionRef {
 }
 
 fn vector(id: u64) -> Vec<f32> {
-    let component = |i: u64| ((id * 31 + i * 17) % 101) as f32 - 50.0;
+    let component = |i: u64| ((id * 7919 + i * i * 104_729) % 10_007) as f32 - 5000.0;
     (0..DIM).map(component).collect()
 }
 
@@ -112,8 +118,11 @@ fn batch(first: u64) -> Command {
 
 async fn open(path: &Path) -> Arc<Database> {
     let durability = storage_object::Durability::Sync;
-    let store = storage_object::open_local(path, durability).unwrap();
-    Database::open(store, TestHost::new(), Options::default())
+    over(storage_object::open_local(path, durability).unwrap()).await
+}
+
+async fn over(store: Arc<dyn storage::BlobStore>) -> Arc<Database> {
+    Database::open(store, Arc::new(TestHost::new()), Options::default())
         .await
         .unwrap()
 }
@@ -178,7 +187,7 @@ async fn create(database: &Database) {
         .unwrap();
 }
 
-async fn fill(database: &Database) {
+async fn fill(database: &Database, store: &str) {
     let began = Instant::now();
     for number in 0..BATCHES {
         let outcome = database.execute(batch(number * BATCH)).await.unwrap();
@@ -191,10 +200,8 @@ async fn fill(database: &Database) {
     }
     let per_batch = began.elapsed() / BATCHES as u32;
     let commits = database.stats().open[0].commits;
-    println!(
-        "{BATCH} x {DIM}: {per_batch:?} a write, {} us a commit",
-        commits.commit_us / BATCHES
-    );
+    let commit_us = commits.commit_us / BATCHES;
+    println!("{store}, {BATCH} x {DIM}: {per_batch:?} a write, of which {commit_us} us the commit");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -202,7 +209,7 @@ async fn what_was_written_to_a_directory_is_there_again() {
     let directory = tempfile::tempdir().unwrap();
     let database = open(directory.path()).await;
     create(&database).await;
-    fill(&database).await;
+    fill(&database, "directory").await;
     assert_eq!(nearest(&database, 1234).await, 1234.into());
     database.close().await.unwrap();
     drop(database);
@@ -234,4 +241,33 @@ async fn what_was_written_to_a_directory_is_there_again() {
         Ok(Reply::Count(BATCHES * BATCH))
     );
     database.close().await.unwrap();
+}
+
+/// Without a disk what is left is the work of the processor.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_to_memory_is_found_at_once() {
+    let database = over(Arc::new(storage_object::memory_store())).await;
+    create(&database).await;
+    fill(&database, "memory").await;
+    assert_eq!(nearest(&database, 1234).await, 1234.into());
+    database.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn closing_does_not_wait_for_heavy_work() {
+    let host = TestHost {
+        stuck: Some(Default::default()),
+        ..TestHost::new()
+    };
+    let store = Arc::new(storage_object::memory_store());
+    let database = Database::open(store, Arc::new(host), Options::default())
+        .await
+        .unwrap();
+    create(&database).await;
+    fill(&database, "memory").await;
+    while database.stats().open[0].upkeep.running.is_empty() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let closed = tokio::time::timeout(Duration::from_secs(20), database.close()).await;
+    assert_eq!(closed.ok(), Some(Ok(())));
 }

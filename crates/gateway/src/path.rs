@@ -37,11 +37,19 @@ pub(crate) fn decode_form(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// `path` without the slashes at its end; the root stays `/`.
-pub(crate) fn trim(path: &str) -> &str {
-    match path.trim_end_matches('/') {
-        "" => "/",
-        trimmed => trimmed,
+/// `path` without slashes at its end and without repeated ones; the root stays `/`.
+///
+/// Addresses are often put together from a base that ends with a slash and a path that starts
+/// with one.
+pub(crate) fn normal(path: &str) -> Cow<'_, str> {
+    if path.contains("//") {
+        let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+        return Cow::Owned(format!("/{}", parts.join("/")));
+    }
+    match path.strip_suffix('/') {
+        None => Cow::Borrowed(path),
+        Some("") => Cow::Borrowed("/"),
+        Some(trimmed) => Cow::Borrowed(trimmed),
     }
 }
 
@@ -69,10 +77,12 @@ mod tests {
     }
 
     #[test]
-    fn trailing_slashes_go() {
-        assert_eq!(trim("/a/b//"), "/a/b");
-        assert_eq!(trim("/"), "/");
-        assert_eq!(trim("//"), "/");
+    fn superfluous_slashes_go() {
+        assert_eq!(normal("/a/b/"), "/a/b");
+        assert_eq!(normal("//a///b//"), "/a/b");
+        assert_eq!(normal("/a/b"), "/a/b");
+        assert_eq!(normal("/"), "/");
+        assert_eq!(normal("//"), "/");
     }
 
     #[test]

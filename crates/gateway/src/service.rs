@@ -139,8 +139,9 @@ impl Gateway {
         if self.config.cors && cors::is_preflight(&parts.method, &parts.headers) {
             return cors::preflight(&parts.headers);
         }
-        let (mounted, path) = self.resolve(mount, path::trim(parts.uri.path()));
-        let mut response = self.answer(mounted, path::trim(path), &parts, body).await;
+        let normal = path::normal(parts.uri.path());
+        let (mounted, path) = self.resolve(mount, &normal);
+        let mut response = self.answer(mounted, path, &parts, body).await;
         if self.config.cors && parts.headers.contains_key(http::header::ORIGIN) {
             cors::allow(&mut response);
         }

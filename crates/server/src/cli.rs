@@ -84,12 +84,22 @@ pub struct ServeOptions {
     pub root_dialect: Option<String>,
 
     /// Key that allows everything; requests without a key are then refused
-    #[arg(long, value_name = "KEY", env = "SKERRY_API_KEY", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "KEY",
+        env = "SKERRY_API_KEY",
+        hide_env_values = true
+    )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub api_key: Option<String>,
 
     /// Key that allows reading
-    #[arg(long, value_name = "KEY", env = "SKERRY_READ_ONLY_API_KEY", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "KEY",
+        env = "SKERRY_READ_ONLY_API_KEY",
+        hide_env_values = true
+    )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub read_only_api_key: Option<String>,
 

@@ -51,7 +51,10 @@ impl Client {
     /// # Errors
     /// `Url` for anything else; TLS is not spoken.
     pub fn new(url: &str, key: Option<&str>) -> Result<Self, ClientError> {
-        let wrong = |what| ClientError::Url { url: url.into(), what };
+        let wrong = |what| ClientError::Url {
+            url: url.into(),
+            what,
+        };
         let uri: Uri = url.parse().map_err(|_| wrong("this is no URL"))?;
         match uri.scheme_str() {
             Some("http") => {}
@@ -85,7 +88,9 @@ impl Client {
             None => self.connect().await?,
         };
         connection.ready().await?;
-        let response = connection.send_request(self.request(method, path, body)).await?;
+        let response = connection
+            .send_request(self.request(method, path, body))
+            .await?;
         let status = response.status();
         let body = response.into_body().collect().await?.to_bytes();
         self.idle().push(connection);
@@ -93,7 +98,9 @@ impl Client {
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<SendRequest<Full<Bytes>>>> {
-        self.idle.lock().expect("nothing panics while it holds the idle connections")
+        self.idle
+            .lock()
+            .expect("nothing panics while it holds the idle connections")
     }
 
     fn request(&self, method: Method, path: &str, body: Bytes) -> Request<Full<Bytes>> {
@@ -104,7 +111,10 @@ impl Client {
             .expect("paths are made of a checked prefix and encoded names");
         let host = HeaderValue::try_from(format!("{}:{}", self.host, self.port));
         let headers = request.headers_mut();
-        headers.insert(HOST, host.expect("a host that was parsed can stand in a header"));
+        headers.insert(
+            HOST,
+            host.expect("a host that was parsed can stand in a header"),
+        );
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if let Some(key) = &self.key {
             headers.insert("api-key", key.clone());
@@ -118,7 +128,9 @@ impl Client {
             address: format!("{}:{}", self.host, self.port),
             cause,
         };
-        let stream = TcpStream::connect((host, self.port)).await.map_err(refused)?;
+        let stream = TcpStream::connect((host, self.port))
+            .await
+            .map_err(refused)?;
         stream.set_nodelay(true).map_err(refused)?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         // It ends when the sender is dropped; what goes wrong is told to the sender.
@@ -158,7 +170,10 @@ mod tests {
             ("http://a b", "no URL"),
         ] {
             let refusal = Client::new(url, None).err().map(|error| error.to_string());
-            assert!(refusal.as_ref().is_some_and(|text| text.contains(part)), "{refusal:?}");
+            assert!(
+                refusal.as_ref().is_some_and(|text| text.contains(part)),
+                "{refusal:?}"
+            );
         }
         assert!(Client::new("http://h", Some("a\nb")).is_err());
     }

@@ -37,7 +37,9 @@ impl Exposition {
     }
 
     fn write(&mut self, text: std::fmt::Arguments<'_>) {
-        self.0.write_fmt(text).expect("writing to a string cannot fail");
+        self.0
+            .write_fmt(text)
+            .expect("writing to a string cannot fail");
     }
 }
 
@@ -53,7 +55,8 @@ impl Family<'_> {
         self.text.write(format_args!("{}", self.name));
         for (at, (name, label)) in labels.iter().enumerate() {
             let open = if at == 0 { '{' } else { ',' };
-            self.text.write(format_args!("{open}{name}=\"{}\"", escaped(label)));
+            self.text
+                .write(format_args!("{open}{name}=\"{}\"", escaped(label)));
         }
         let close = if labels.is_empty() { "" } else { "}" };
         self.text.write(format_args!("{close} {value}\n"));
@@ -61,7 +64,10 @@ impl Family<'_> {
 }
 
 fn escaped(label: &str) -> String {
-    label.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+    label
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n")
 }
 
 #[cfg(test)]

@@ -20,7 +20,10 @@ impl NativeHost {
     /// # Panics
     /// Outside a tokio runtime.
     pub fn new() -> Self {
-        Self { runtime: Handle::current(), started: Instant::now() }
+        Self {
+            runtime: Handle::current(),
+            started: Instant::now(),
+        }
     }
 }
 
@@ -92,9 +95,14 @@ mod tests {
             // Adding nothing tells the niceness.
             sender.send(rustix::process::nice(0).unwrap()).unwrap();
         }));
-        let heavy = tokio::task::spawn_blocking(move || receiver.recv().unwrap()).await.unwrap();
+        let heavy = tokio::task::spawn_blocking(move || receiver.recv().unwrap())
+            .await
+            .unwrap();
         assert_eq!(heavy, HEAVY_NICENESS);
-        assert!(rustix::process::nice(0).unwrap() < HEAVY_NICENESS, "other threads are untouched");
+        assert!(
+            rustix::process::nice(0).unwrap() < HEAVY_NICENESS,
+            "other threads are untouched"
+        );
     }
 
     #[tokio::test]

@@ -45,7 +45,11 @@ fn run_server(options: &ServeOptions) -> ExitCode {
 /// others even on one processor.
 fn run<E: Display>(work: impl FnOnce(&Runtime) -> Result<(), E>) -> ExitCode {
     let threads = std::thread::available_parallelism().map_or(2, |n| n.get().max(2));
-    let runtime = match Builder::new_multi_thread().worker_threads(threads).enable_all().build() {
+    let runtime = match Builder::new_multi_thread()
+        .worker_threads(threads)
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("skerry: no threads: {error}");

@@ -77,15 +77,31 @@ fn sizes(text: &mut Exposition, open: &[CollectionStats]) {
     use Kind::Gauge;
     let family = (Gauge, "skerry_segments", "Segments, growing and sealed.");
     per_collection(text, open, family, |c| c.segments);
-    let family = (Gauge, "skerry_growing_rows", "Rows that are not sealed yet.");
+    let family = (
+        Gauge,
+        "skerry_growing_rows",
+        "Rows that are not sealed yet.",
+    );
     per_collection(text, open, family, |c| c.growing_rows);
-    let family = (Gauge, "skerry_growing_bytes", "Memory of rows that are not sealed yet.");
+    let family = (
+        Gauge,
+        "skerry_growing_bytes",
+        "Memory of rows that are not sealed yet.",
+    );
     per_collection(text, open, family, |c| c.growing_bytes);
     let family = (Gauge, "skerry_part_bytes", "Bytes of segment files in use.");
     per_collection(text, open, family, |c| c.part_bytes);
-    let family = (Gauge, "skerry_log_tail_entries", "Log entries that a restart replays.");
+    let family = (
+        Gauge,
+        "skerry_log_tail_entries",
+        "Log entries that a restart replays.",
+    );
     per_collection(text, open, family, |c| c.log_tail);
-    let family = (Gauge, "skerry_read_only", "1 when a collection takes no writes.");
+    let family = (
+        Gauge,
+        "skerry_read_only",
+        "1 when a collection takes no writes.",
+    );
     per_collection(text, open, family, |c| match c.status {
         Status::Ready | Status::Optimizing => 0,
         Status::ReadOnly(_) => 1,
@@ -95,14 +111,22 @@ fn sizes(text: &mut Exposition, open: &[CollectionStats]) {
 fn commits(text: &mut Exposition, open: &[CollectionStats]) {
     use Kind::{Counter, Gauge};
     let seconds = |micros: u64| micros as f64 / 1e6;
-    let family = (Gauge, "skerry_writes_waiting", "Writes that wait to be committed.");
+    let family = (
+        Gauge,
+        "skerry_writes_waiting",
+        "Writes that wait to be committed.",
+    );
     per_collection(text, open, family, |c| c.waiting);
     let family = (Counter, "skerry_commits_total", "Log entries written.");
     per_collection(text, open, family, |c| c.commits.commits);
     let help = "Time spent applying and writing log entries.";
     let family = (Counter, "skerry_commit_seconds_total", help);
     per_collection(text, open, family, |c| seconds(c.commits.commit_us));
-    let family = (Counter, "skerry_writes_total", "Writes acknowledged; several share a commit.");
+    let family = (
+        Counter,
+        "skerry_writes_total",
+        "Writes acknowledged; several share a commit.",
+    );
     per_collection(text, open, family, |c| c.commits.changes);
     let help = "Time from asking to acknowledgement, summed over writes.";
     let family = (Counter, "skerry_write_seconds_total", help);
@@ -112,13 +136,24 @@ fn commits(text: &mut Exposition, open: &[CollectionStats]) {
 fn upkeep(text: &mut Exposition, open: &[CollectionStats]) {
     use Kind::{Counter, Gauge};
     let mut family = text.family(Gauge, "skerry_job_progress", "Share done of running jobs.");
-    for (collection, job) in open.iter().flat_map(|c| c.upkeep.running.iter().map(move |j| (c, j)))
+    for (collection, job) in open
+        .iter()
+        .flat_map(|c| c.upkeep.running.iter().map(move |j| (c, j)))
     {
-        let share = if job.total == 0 { 0.0 } else { job.done as f64 / job.total as f64 };
-        family.sample(&[("id", collection.name.as_str()), ("kind", job.kind)], share);
+        let share = if job.total == 0 {
+            0.0
+        } else {
+            job.done as f64 / job.total as f64
+        };
+        family.sample(
+            &[("id", collection.name.as_str()), ("kind", job.kind)],
+            share,
+        );
     }
     let mut family = text.family(Gauge, "skerry_job_seconds", "How long running jobs run.");
-    for (collection, job) in open.iter().flat_map(|c| c.upkeep.running.iter().map(move |j| (c, j)))
+    for (collection, job) in open
+        .iter()
+        .flat_map(|c| c.upkeep.running.iter().map(move |j| (c, j)))
     {
         let labels = [("id", collection.name.as_str()), ("kind", job.kind)];
         family.sample(&labels, job.running_ms as f64 / 1e3);
@@ -129,23 +164,51 @@ fn upkeep(text: &mut Exposition, open: &[CollectionStats]) {
             family.sample(&[("id", collection.name.as_str()), ("kind", kind)], count);
         }
     }
-    let family = (Counter, "skerry_jobs_failed_total", "Jobs that failed and are tried again.");
+    let family = (
+        Counter,
+        "skerry_jobs_failed_total",
+        "Jobs that failed and are tried again.",
+    );
     per_collection(text, open, family, |c| c.upkeep.failed);
     let family = (Counter, "skerry_checkpoints_total", "Checkpoints written.");
     per_collection(text, open, family, |c| c.upkeep.checkpoints);
-    let family = (Counter, "skerry_objects_removed_total", "Files removed as garbage.");
+    let family = (
+        Counter,
+        "skerry_objects_removed_total",
+        "Files removed as garbage.",
+    );
     per_collection(text, open, family, |c| c.upkeep.removed);
 }
 
 fn resources(text: &mut Exposition, process: ProcessStats) {
     use Kind::Gauge;
     for (name, help, value) in [
-        ("process_resident_memory_bytes", "Resident memory.", process.resident_bytes),
-        ("memory_resident_bytes", "Resident memory.", process.resident_bytes),
-        ("skerry_memory_anonymous_bytes", "Memory no file stands behind.", process.anonymous_bytes),
-        ("skerry_memory_file_bytes", "Resident pages of mapped files.", process.file_bytes),
+        (
+            "process_resident_memory_bytes",
+            "Resident memory.",
+            process.resident_bytes,
+        ),
+        (
+            "memory_resident_bytes",
+            "Resident memory.",
+            process.resident_bytes,
+        ),
+        (
+            "skerry_memory_anonymous_bytes",
+            "Memory no file stands behind.",
+            process.anonymous_bytes,
+        ),
+        (
+            "skerry_memory_file_bytes",
+            "Resident pages of mapped files.",
+            process.file_bytes,
+        ),
         ("process_threads", "Threads.", process.threads),
-        ("process_open_fds", "Open files and sockets.", process.open_files),
+        (
+            "process_open_fds",
+            "Open files and sockets.",
+            process.open_files,
+        ),
     ] {
         text.family(Gauge, name, help).sample(&[], value);
     }
@@ -160,7 +223,12 @@ mod tests {
     #[test]
     fn a_collection_at_work_is_told_about() {
         let upkeep = UpkeepStats {
-            running: vec![JobStats { kind: "index", done: 30, total: 120, running_ms: 1500 }],
+            running: vec![JobStats {
+                kind: "index",
+                done: 30,
+                total: 120,
+                running_ms: 1500,
+            }],
             done: vec![("seal", 3)],
             ..UpkeepStats::default()
         };
@@ -175,10 +243,18 @@ mod tests {
             log_tail: 5,
             part_bytes: 1 << 20,
             waiting: 1,
-            commits: CommitStats { commits: 4, commit_us: 2_500_000, changes: 9, change_us: 10 },
+            commits: CommitStats {
+                commits: 4,
+                commit_us: 2_500_000,
+                changes: 9,
+                change_us: 10,
+            },
             upkeep,
         };
-        let stats = DatabaseStats { collections: 1, open: vec![open] };
+        let stats = DatabaseStats {
+            collections: 1,
+            open: vec![open],
+        };
         let text = render(&stats, None);
         for line in [
             r#"skerry_growing_rows{id="a \"b\""} 20"#,
@@ -188,8 +264,14 @@ mod tests {
             r#"skerry_commit_seconds_total{id="a \"b\""} 2.5"#,
             r#"skerry_read_only{id="a \"b\""} 0"#,
         ] {
-            assert!(text.lines().any(|other| other == line), "{line} is not in\n{text}");
+            assert!(
+                text.lines().any(|other| other == line),
+                "{line} is not in\n{text}"
+            );
         }
-        assert!(!text.contains("process_"), "nothing is known about the process");
+        assert!(
+            !text.contains("process_"),
+            "nothing is known about the process"
+        );
     }
 }

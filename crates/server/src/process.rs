@@ -28,7 +28,11 @@ impl ProcessStats {
     fn parse(status: &str, open_files: u64) -> Option<Self> {
         let number = |name: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(name))?;
-            line.strip_prefix(':')?.split_whitespace().next()?.parse::<u64>().ok()
+            line.strip_prefix(':')?
+                .split_whitespace()
+                .next()?
+                .parse::<u64>()
+                .ok()
         };
         Some(Self {
             resident_bytes: number("VmRSS")? * 1024,
@@ -50,7 +54,10 @@ mod tests {
                       RssFile:\t    1000 kB\nThreads:\t7\n";
         let stats = ProcessStats::parse(status, 9).expect("all lines are there");
         assert_eq!(stats.resident_bytes, 2 << 20);
-        assert_eq!((stats.anonymous_bytes, stats.file_bytes), (1 << 20, 1000 << 10));
+        assert_eq!(
+            (stats.anonymous_bytes, stats.file_bytes),
+            (1 << 20, 1000 << 10)
+        );
         assert_eq!((stats.threads, stats.open_files), (7, 9));
         assert_eq!(ProcessStats::parse("Name:\tskerry\n", 9), None);
     }

@@ -49,11 +49,16 @@ pub async fn serve(settings: &Settings) -> Result<(), ServeError> {
     // Before anything else, so that a signal during recovery is not lost.
     let mut signals = Signals::new()?;
     let started = Instant::now();
-    let data = |cause| ServeError::Data { data: settings.data.to_string(), cause };
+    let data = |cause| ServeError::Data {
+        data: settings.data.to_string(),
+        cause,
+    };
     let store = open_store(settings).map_err(data)?;
     let host = Arc::new(NativeHost::new());
     let metrics = Arc::new(ServerMetrics::new());
-    let app = App::open(store, host, config(settings, &metrics)).await.map_err(data)?;
+    let app = App::open(store, host, config(settings, &metrics))
+        .await
+        .map_err(data)?;
     metrics.watch(app.database());
     let transport = Transport::new();
     for (port, endpoint) in &settings.endpoints {
@@ -100,7 +105,10 @@ pub(crate) fn open_store(settings: &Settings) -> Result<Arc<dyn BlobStore>, app:
 fn config(settings: &Settings, metrics: &Arc<ServerMetrics>) -> Config {
     let keys = Keys::new(settings.api_key.clone(), settings.read_only_api_key.clone());
     Config {
-        gateway: gateway::Config { keys, ..gateway::Config::default() },
+        gateway: gateway::Config {
+            keys,
+            ..gateway::Config::default()
+        },
         metrics: Arc::clone(metrics) as _,
         ..Config::default()
     }
@@ -111,7 +119,9 @@ fn door(app: &App, endpoint: &Endpoint) -> gateway::Listener {
         Endpoint::Dialect(name) => Mount::Only(name),
         Endpoint::All { root } => Mount::Prefixed { root },
     };
-    app.gateway().listener(mount).expect("settings name only interfaces of this build")
+    app.gateway()
+        .listener(mount)
+        .expect("settings name only interfaces of this build")
 }
 
 /// Says where the server listens and what to try.
@@ -133,12 +143,22 @@ fn announce(settings: &Settings, opened_in: Duration) {
             }
         }
         LogFormat::Text => {
-            println!("skerry {version}, data in {}, ready after {opened_ms} ms", settings.data);
+            println!(
+                "skerry {version}, data in {}, ready after {opened_ms} ms",
+                settings.data
+            );
             for (port, endpoint) in &settings.endpoints {
                 println!("  {:<9} {}", endpoint.to_string(), url(*port));
             }
-            let (port, _) = settings.endpoints.first().expect("settings have an endpoint");
-            let key = if settings.api_key.is_some() { " -H 'api-key: …'" } else { "" };
+            let (port, _) = settings
+                .endpoints
+                .first()
+                .expect("settings have an endpoint");
+            let key = if settings.api_key.is_some() {
+                " -H 'api-key: …'"
+            } else {
+                ""
+            };
             println!("try: curl{key} {}/collections", url(*port));
         }
     }

@@ -122,10 +122,7 @@ impl Settings {
     ///
     /// # Errors
     /// With a message for the person at the command line.
-    pub fn load(
-        options: &ServeOptions,
-        dialects: &[&'static str],
-    ) -> Result<Self, SettingsError> {
+    pub fn load(options: &ServeOptions, dialects: &[&'static str]) -> Result<Self, SettingsError> {
         let mut sources = Figment::new();
         if let Some(file) = &options.config {
             // A file that is named must be there; figment would take its absence for emptiness.
@@ -190,7 +187,9 @@ fn endpoints(layered: &Layered, dialects: &[&'static str]) -> Result<Endpoints, 
     let root = layered.root_dialect.as_deref().unwrap_or("qdrant");
     let Some(root) = dialects.iter().find(|name| **name == root) else {
         let known = dialects.join(", ");
-        return Err(format!("root_dialect: no interface `{root}`, there is {known}"));
+        return Err(format!(
+            "root_dialect: no interface `{root}`, there is {known}"
+        ));
     };
     if let Some(port) = shared {
         wanted.push((port, Endpoint::All { root }));
@@ -201,7 +200,9 @@ fn endpoints(layered: &Layered, dialects: &[&'static str]) -> Result<Endpoints, 
     let mut owners: BTreeMap<u16, String> = BTreeMap::new();
     for (port, endpoint) in &wanted {
         if let Some(other) = owners.insert(*port, endpoint.to_string()) {
-            return Err(format!("port {port} is asked for by {other} and by {endpoint}"));
+            return Err(format!(
+                "port {port} is asked for by {other} and by {endpoint}"
+            ));
         }
     }
     Ok((wanted, missing))
@@ -223,7 +224,9 @@ impl FromStr for Data {
         match text.split_once(':') {
             _ if text.is_empty() => Err("data: give a directory or `memory:`".into()),
             Some(("memory", "")) => Ok(Self::Memory),
-            Some(("memory", rest)) => Err(format!("data: nothing may follow `memory:`, got {rest}")),
+            Some(("memory", rest)) => {
+                Err(format!("data: nothing may follow `memory:`, got {rest}"))
+            }
             Some((scheme @ ("s3" | "gs" | "az" | "http" | "https"), _)) => Err(format!(
                 "data: object stores (`{scheme}:`) are not in this build; give a directory or \
                  `memory:`"
@@ -283,7 +286,9 @@ impl FromStr for Durability {
         if text == "sync" {
             return Ok(Self::Sync);
         }
-        let period = text.strip_prefix("interval=").and_then(|ms| ms.parse().ok());
+        let period = text
+            .strip_prefix("interval=")
+            .and_then(|ms| ms.parse().ok());
         match period {
             Some(period_ms @ 1..=Self::PERIOD_MS_MAX) => Ok(Self::Interval { period_ms }),
             _ => Err(format!(

@@ -9,7 +9,6 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
 
-
 use app::gateway;
 use bytes::{Bytes, BytesMut};
 use http::header::{CONNECTION, EXPECT};
@@ -41,7 +40,9 @@ pub struct Transport {
 impl Transport {
     /// No socket yet.
     pub fn new() -> Self {
-        Self { stop: watch::Sender::new(false) }
+        Self {
+            stop: watch::Sender::new(false),
+        }
     }
 
     /// Listens on `address` and answers through `door` from now on. Gives the address itself,
@@ -64,7 +65,9 @@ impl Transport {
     /// minute) and closes the connections. Gives whether all were answered.
     pub async fn close(self) -> bool {
         self.stop.send_replace(true);
-        tokio::time::timeout(GRACE, self.stop.closed()).await.is_ok()
+        tokio::time::timeout(GRACE, self.stop.closed())
+            .await
+            .is_ok()
     }
 }
 
@@ -74,11 +77,7 @@ impl Default for Transport {
     }
 }
 
-async fn accept(
-    listener: TcpListener,
-    door: gateway::Listener,
-    mut stop: watch::Receiver<bool>,
-) {
+async fn accept(listener: TcpListener, door: gateway::Listener, mut stop: watch::Receiver<bool>) {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -97,11 +96,7 @@ async fn accept(
 }
 
 /// Serves one connection until either side ends it.
-async fn converse(
-    stream: TcpStream,
-    door: gateway::Listener,
-    mut stop: watch::Receiver<bool>,
-) {
+async fn converse(stream: TcpStream, door: gateway::Listener, mut stop: watch::Receiver<bool>) {
     // Without it, an answer of two packets may wait 40 ms for the client's acknowledgement.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "the connection was gone at once");
@@ -136,13 +131,19 @@ async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Broken> {
     let (parts, body) = request.into_parts();
-    let response = match collect(body, door.body_bytes_max(), parts.headers.contains_key(EXPECT))
-        .await
+    let response = match collect(
+        body,
+        door.body_bytes_max(),
+        parts.headers.contains_key(EXPECT),
+    )
+    .await
     {
         Collected::Whole(body) => door.serve(Request::from_parts(parts, body)).await,
         Collected::TooLong(bytes) => {
             let mut response = door.too_large(&parts.uri, bytes);
-            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            response
+                .headers_mut()
+                .insert(CONNECTION, HeaderValue::from_static("close"));
             response
         }
         Collected::Broken => return Err(Broken),

@@ -19,7 +19,9 @@ fn the_route_tables_are_those_of_the_program() {
     let mut expected = written.clone();
     for dialect in app::dialects() {
         let start = format!("<!-- routes {}:", dialect.name());
-        let (before, rest) = expected.split_once(&start).expect("the README has the table's mark");
+        let (before, rest) = expected
+            .split_once(&start)
+            .expect("the README has the table's mark");
         let (comment, rest) = rest.split_once("-->\n").unwrap();
         let (_, after) = rest.split_once("<!-- /routes -->").unwrap();
         let table = manual::table(*dialect);
@@ -28,7 +30,10 @@ fn the_route_tables_are_those_of_the_program() {
     if std::env::var_os("SKERRY_UPDATE_README").is_some() {
         std::fs::write(readme(), &expected).unwrap();
     } else {
-        assert!(written == expected, "the routes of the README are out of date");
+        assert!(
+            written == expected,
+            "the routes of the README are out of date"
+        );
     }
 }
 
@@ -38,12 +43,20 @@ fn every_option_is_in_the_readme() {
     let command = Cli::command();
     let serve = command.find_subcommand("serve").unwrap();
     for argument in serve.get_arguments().filter_map(clap::Arg::get_long) {
-        assert!(written.contains(&format!("| `--{argument} ")), "--{argument}");
+        assert!(
+            written.contains(&format!("| `--{argument} ")),
+            "--{argument}"
+        );
     }
-    for name in written.lines().filter_map(|line| line.strip_prefix("| `--")) {
+    for name in written
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `--"))
+    {
         let name = name.split([' ', '`']).next().unwrap();
         assert!(
-            serve.get_arguments().any(|argument| argument.get_long() == Some(name)),
+            serve
+                .get_arguments()
+                .any(|argument| argument.get_long() == Some(name)),
             "--{name} is in the README and not in the program"
         );
     }

@@ -8,7 +8,7 @@ use engine::{
 };
 use futures::channel::oneshot;
 use futures::future::{Either, select};
-use model::Error;
+use model::{Error, ErrorKind, Subject};
 use storage::container;
 use storage::{Body, Ulid};
 
@@ -17,6 +17,7 @@ use super::parts::{self, PartFile};
 use super::upkeep::LaneName;
 use super::{Live, manifest};
 use crate::journal::View;
+use crate::signal::Signal;
 use crate::stats::JobStats;
 
 /// Between two lines of the log about one job.
@@ -29,6 +30,8 @@ pub(super) struct Running {
     done: AtomicU64,
     total: AtomicU64,
     cancelled: AtomicBool,
+    /// Notified when it is cancelled.
+    stop: Signal,
 }
 
 impl Running {
@@ -41,9 +44,10 @@ impl Running {
         }
     }
 
-    /// Asks the job to stop at its next step.
+    /// Asks the job to stop at its next step, and whoever waits for it to wait no longer.
     pub(super) fn cancel(&self) {
         self.cancelled.store(true, Ordering::Relaxed);
+        self.stop.notify();
     }
 }
 
@@ -84,6 +88,7 @@ pub(super) fn start(live: &Arc<Live>, lane: LaneName, view: Arc<View<Content>>, 
             done: AtomicU64::new(0),
             total: AtomicU64::new(rows),
             cancelled: AtomicBool::new(false),
+            stop: Signal::default(),
         });
         live.upkeep.job_started(&running);
         tracing::info!(collection = %live.name, job = kind.label(), rows, "started");
@@ -243,19 +248,33 @@ async fn in_background<T: Send + 'static>(
     running: &Running,
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
+    let cancelled = || {
+        let message = "the job was cancelled";
+        Err(Error::new(
+            ErrorKind::Unavailable,
+            Subject::Request,
+            message,
+        ))
+    };
+    if running.is_cancelled() {
+        return cancelled();
+    }
     let (sender, mut done) = oneshot::channel();
     let host = &live.shared.host;
     host.run_heavy(Box::new(move || {
-        // Nobody listens any more when the database was dropped.
+        // Nobody listens any more when the job was cancelled or the database dropped.
         let _ = sender.send(work());
     }));
     loop {
-        match select(done, host.sleep(PROGRESS_MS)).await {
-            Either::Left((made, _)) => {
+        // A graph may take minutes, and its thread looks up only between steps: when the database
+        // is closed, what it makes is not waited for.
+        let stop = std::pin::pin!(running.stop.wait());
+        match select(select(&mut done, stop), host.sleep(PROGRESS_MS)).await {
+            Either::Left((Either::Left((made, _)), _)) => {
                 return made.unwrap_or_else(|_| Err(Error::internal("a job broke down")));
             }
-            Either::Right(((), again)) => {
-                done = again;
+            Either::Left((Either::Right(_), _)) => return cancelled(),
+            Either::Right(_) => {
                 let JobStats {
                     kind, done, total, ..
                 } = running.stats(host.monotonic_us());

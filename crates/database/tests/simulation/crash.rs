@@ -12,7 +12,7 @@ type Contents = BTreeMap<u64, i64>;
 
 /// Writers work at once, each on its own ids, so that what each was promised can be told apart.
 const WRITERS: u64 = 2;
-const BATCHES: i64 = 9;
+const BATCHES: i64 = 14;
 const IDS: u64 = 40;
 
 /// What one writer knows: the effects that were acknowledged, and those of the write that was not.
@@ -88,7 +88,7 @@ fn work(world: &World, disk: &Arc<Disk>) -> Vec<Promised> {
             }),
         );
     }
-    // Background work goes on for a while after the writers; with a dead disk it would try for ever.
+    // Background work goes on for a while after the writers; on a dead disk it would never end.
     for _ in 0..3000 {
         if disk.is_dead() && done.load(std::sync::atomic::Ordering::SeqCst) == WRITERS {
             break;

@@ -121,6 +121,7 @@ pub(crate) fn small() -> Options {
             seal_bytes: 4_000,
             seal_rows: 24,
             idle_seal_rows: 1,
+            flat_segments_max: 2,
             ..policy
         },
         ..Options::default()

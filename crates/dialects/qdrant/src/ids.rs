@@ -17,7 +17,7 @@ pub(crate) struct WireId(pub(crate) PointId);
 pub(crate) struct ShownId<'a>(pub(crate) &'a PointId);
 
 /// The ids of a list.
-pub(crate) fn unwrap(ids: Vec<WireId>) -> Vec<PointId> {
+pub(crate) fn decode(ids: Vec<WireId>) -> Vec<PointId> {
     ids.into_iter().map(|id| id.0).collect()
 }
 

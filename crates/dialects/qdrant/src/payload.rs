@@ -35,7 +35,7 @@ pub(crate) struct WireDeletePayload {
 /// Ids win over a filter.
 fn target(points: Option<Vec<WireId>>, filter: Option<WireFilter>) -> Result<Target, Failure> {
     match (points, filter) {
-        (Some(ids), _) => Ok(Target::Ids(ids::unwrap(ids))),
+        (Some(ids), _) => Ok(Target::Ids(ids::decode(ids))),
         (None, Some(filter)) => Ok(Target::Filter(filter.decode("filter")?)),
         (None, None) => Err(Failure::format(
             "Either list of point ids or filter must be provided",

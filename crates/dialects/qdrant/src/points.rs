@@ -211,7 +211,7 @@ impl WireSelector {
     pub(crate) fn decode(self) -> Result<Target, Failure> {
         request::no_shard_key(&self.shard_key)?;
         match (self.points, self.filter) {
-            (Some(ids), None) => Ok(Target::Ids(ids::unwrap(ids))),
+            (Some(ids), None) => Ok(Target::Ids(ids::decode(ids))),
             (None, Some(filter)) => Ok(Target::Filter(filter.decode("filter")?)),
             (Some(_), Some(_)) | (None, None) => Err(Failure::format(
                 "data did not match any variant of untagged enum PointsSelector",
@@ -270,7 +270,7 @@ impl WireDeleteVectors {
             .filter
             .map(|f| f.decode("filter").map(Target::Filter))
             .transpose()?;
-        let by_id = self.points.map(|ids| Target::Ids(ids::unwrap(ids)));
+        let by_id = self.points.map(|ids| Target::Ids(ids::decode(ids)));
         let targets = by_filter.into_iter().chain(by_id);
         let operations: Vec<WriteOp> = targets
             .map(|target| WriteOp::DeleteVectors {

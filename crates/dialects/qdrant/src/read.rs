@@ -94,7 +94,7 @@ pub(crate) async fn retrieve(call: &Call<'_>) -> Answer {
         payload: WithPayload::decode(wire.with_payload, true)?,
         vectors: WithVector::decode(wire.with_vector)?,
     };
-    let records = records(call, ids::unwrap(wire.ids), select).await?;
+    let records = records(call, ids::decode(wire.ids), select).await?;
     envelope::ok(call, records.iter().map(shown).collect::<Vec<_>>())
 }
 

@@ -15,6 +15,8 @@
 mod number;
 mod reader;
 mod scan;
+#[cfg(test)]
+mod tests;
 
 use serde::de::DeserializeOwned;
 
@@ -27,10 +29,4 @@ pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, serde_json::Error> {
         Some(value) => Ok(value),
         None => serde_json::from_slice(body),
     }
-}
-
-/// What the fast reader alone makes of `body`, for tests that compare it with `serde_json`.
-#[doc(hidden)]
-pub fn accepts(body: &[u8]) -> Option<serde_json::Value> {
-    reader::read(body)
 }

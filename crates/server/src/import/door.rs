@@ -18,10 +18,7 @@ pub(super) enum Door {
     /// A running server.
     Remote(Client),
     /// A database in this process.
-    Local {
-        app: App,
-        listener: Listener,
-    },
+    Local { app: App, listener: Listener },
 }
 
 fn refused(error: impl std::fmt::Display) -> ImportError {
@@ -41,7 +38,9 @@ impl Door {
         let durability = storage_object::Durability::Sync;
         let store = storage_object::open_local(&PathBuf::from(data), durability)
             .map_err(|error| told(error.into()))?;
-        let app = App::open(store, Arc::new(NativeHost::new()), Config::default()).await.map_err(told)?;
+        let app = App::open(store, Arc::new(NativeHost::new()), Config::default())
+            .await
+            .map_err(told)?;
         let listener = app.gateway().listener(Mount::Only("qdrant"));
         let listener = listener.ok_or_else(|| refused("the Qdrant interface is missing"))?;
         Ok(Arc::new(Self::Local { app, listener }))

@@ -19,7 +19,9 @@ pub(super) fn open(file: &Path) -> Result<Source, ImportError> {
     let bytes = opened.metadata().map_err(io)?.len();
     let mut reader = BufReader::with_capacity(1 << 18, opened);
     let mut first = [0; 4];
-    reader.read_exact(&mut first).map_err(|_| ImportError::format(file, "the file is empty"))?;
+    reader
+        .read_exact(&mut first)
+        .map_err(|_| ImportError::format(file, "the file is empty"))?;
     let dim = u32::from_le_bytes(first);
     if !(1..=DIM_MAX).contains(&dim) {
         let what = format!("vectors have {dim} components; 1 to {DIM_MAX} are possible");
@@ -36,19 +38,31 @@ pub(super) fn open(file: &Path) -> Result<Source, ImportError> {
         let at = Position::Row(number);
         if number > 0 {
             let mut length = [0; 4];
-            reader.read_exact(&mut length).map_err(|cause| ImportError::file(&path, cause))?;
+            reader
+                .read_exact(&mut length)
+                .map_err(|cause| ImportError::file(&path, cause))?;
             let length = u32::from_le_bytes(length);
             if length != dim {
                 let what = format!("the vector has {length} components, the first has {dim}");
                 return Err(ImportError::row(&path, at, what));
             }
         }
-        reader.read_exact(&mut buffer).map_err(|cause| ImportError::file(&path, cause))?;
+        reader
+            .read_exact(&mut buffer)
+            .map_err(|cause| ImportError::file(&path, cause))?;
         let components = buffer.chunks_exact(4);
         let vector = components
             .map(|x| f32::from_le_bytes(x.try_into().expect("the pieces have 4 bytes")))
             .collect();
-        Ok(Row { at, id: Value::from(number), vector, payload: Map::new() })
+        Ok(Row {
+            at,
+            id: Value::from(number),
+            vector,
+            payload: Map::new(),
+        })
     });
-    Ok(Source { rows: Box::new(rows), extent: Extent::Rows(bytes / row_bytes) })
+    Ok(Source {
+        rows: Box::new(rows),
+        extent: Extent::Rows(bytes / row_bytes),
+    })
 }

@@ -13,14 +13,26 @@ use super::source::{ImportError, Position, Row, Source, text};
 /// Opens `file`; empty lines are passed over.
 pub(super) fn open(file: &Path, vector_field: &str, id_field: &str) -> Result<Source, ImportError> {
     let (lines, extent) = text(file)?;
-    let fields = Fields { vector: vector_field.into(), id: id_field.into() };
+    let fields = Fields {
+        vector: vector_field.into(),
+        id: id_field.into(),
+    };
     let rows = Objects::new(file, lines)
         .enumerate()
         .map(move |(number, object)| {
-            let Object { at, fields: object, file } = object?;
-            fields.row(number as u64, at, object).map_err(|what| ImportError::row(&file, at, what))
+            let Object {
+                at,
+                fields: object,
+                file,
+            } = object?;
+            fields
+                .row(number as u64, at, object)
+                .map_err(|what| ImportError::row(&file, at, what))
         });
-    Ok(Source { rows: Box::new(rows), extent })
+    Ok(Source {
+        rows: Box::new(rows),
+        extent,
+    })
 }
 
 /// Which fields mean what.
@@ -30,7 +42,12 @@ struct Fields {
 }
 
 impl Fields {
-    fn row(&self, number: u64, at: Position, mut object: Map<String, Value>) -> Result<Row, String> {
+    fn row(
+        &self,
+        number: u64,
+        at: Position,
+        mut object: Map<String, Value>,
+    ) -> Result<Row, String> {
         let vector = object
             .remove(&self.vector)
             .ok_or_else(|| format!("there is no field `{}`", self.vector))?;
@@ -47,7 +64,12 @@ impl Fields {
             (1, Some(Value::Null)) => Map::new(),
             _ => object,
         };
-        Ok(Row { at, id, vector, payload })
+        Ok(Row {
+            at,
+            id,
+            vector,
+            payload,
+        })
     }
 }
 
@@ -84,7 +106,13 @@ pub(super) struct Objects {
 
 impl Objects {
     pub(super) fn new(file: &Path, lines: Box<dyn BufRead + Send>) -> Self {
-        Self { file: file.into(), lines, line: 0, buffer: Vec::new(), done: false }
+        Self {
+            file: file.into(),
+            lines,
+            line: 0,
+            buffer: Vec::new(),
+            done: false,
+        }
     }
 
     /// The next line that is not empty, without its end; `None` at the end of the file.
@@ -123,7 +151,11 @@ impl Iterator for Objects {
         };
         let at = Position::Line(self.line);
         Some(match parsed {
-            Ok(Value::Object(fields)) => Ok(Object { at, fields, file: self.file.clone() }),
+            Ok(Value::Object(fields)) => Ok(Object {
+                at,
+                fields,
+                file: self.file.clone(),
+            }),
             Ok(_) => Err(ImportError::row(&self.file, at, "there is no JSON object")),
             Err(error) => Err(ImportError::row(&self.file, at, error.to_string())),
         })

@@ -50,7 +50,12 @@ pub struct ImportOptions {
     pub data: Option<String>,
 
     /// Key of the server
-    #[arg(long, value_name = "KEY", env = "SKERRY_API_KEY", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "KEY",
+        env = "SKERRY_API_KEY",
+        hide_env_values = true
+    )]
     pub api_key: Option<String>,
 
     /// How vectors of a new collection are compared: cosine, dot, l2 or l1

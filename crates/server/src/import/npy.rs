@@ -47,17 +47,23 @@ impl Element {
         match self {
             Self::U8 => bytes.iter().map(|&byte| f32::from(byte)).collect(),
             Self::I8 => bytes.iter().map(|&byte| f32::from(byte as i8)).collect(),
-            Self::F16 => arrays(bytes).map(|x| f16::from_le_bytes(x).to_f32()).collect(),
+            Self::F16 => arrays(bytes)
+                .map(|x| f16::from_le_bytes(x).to_f32())
+                .collect(),
             Self::F32 => arrays(bytes).map(f32::from_le_bytes).collect(),
             // The engine stores 32 bits.
-            Self::F64 => arrays(bytes).map(|x| f64::from_le_bytes(x) as f32).collect(),
+            Self::F64 => arrays(bytes)
+                .map(|x| f64::from_le_bytes(x) as f32)
+                .collect(),
         }
     }
 }
 
 /// `bytes` in pieces of `N`; a rest is left out.
 fn arrays<const N: usize>(bytes: &[u8]) -> impl Iterator<Item = [u8; N]> {
-    bytes.chunks_exact(N).map(|piece| piece.try_into().expect("the pieces have N bytes"))
+    bytes
+        .chunks_exact(N)
+        .map(|piece| piece.try_into().expect("the pieces have N bytes"))
 }
 
 /// What stands before the numbers.
@@ -85,33 +91,48 @@ impl Header {
         }
         let shape = value("shape").and_then(|rest| rest.strip_prefix('(')?.split(')').next());
         let shape: Option<Vec<u64>> = shape.and_then(|shape| {
-            let numbers = shape.split(',').map(str::trim).filter(|number| !number.is_empty());
+            let numbers = shape
+                .split(',')
+                .map(str::trim)
+                .filter(|number| !number.is_empty());
             numbers.map(|number| number.parse().ok()).collect()
         });
         match shape.as_deref() {
-            Some(&[rows, dim @ 1..=65_536]) => Ok(Self { element, rows, dim: dim as usize }),
-            Some(&[_, dim]) => Err(format!("rows have {dim} components; 1 to 65536 are possible")),
-            Some(shape) => Err(format!("the array has {} dimensions instead of 2", shape.len())),
+            Some(&[rows, dim @ 1..=65_536]) => Ok(Self {
+                element,
+                rows,
+                dim: dim as usize,
+            }),
+            Some(&[_, dim]) => Err(format!(
+                "rows have {dim} components; 1 to 65536 are possible"
+            )),
+            Some(shape) => Err(format!(
+                "the array has {} dimensions instead of 2",
+                shape.len()
+            )),
             None => Err("the header names no shape".into()),
         }
     }
 
     fn read(from: &mut impl Read) -> Result<Self, String> {
         let mut start = [0; 8];
-        from.read_exact(&mut start).map_err(|_| "this is no .npy file")?;
+        from.read_exact(&mut start)
+            .map_err(|_| "this is no .npy file")?;
         if &start[..6] != b"\x93NUMPY" {
             return Err("this is no .npy file".into());
         }
         // Version 1 has two bytes for the length of the header, later versions four.
         let mut length = [0; 4];
         let width = if start[6] == 1 { 2 } else { 4 };
-        from.read_exact(&mut length[..width]).map_err(|error| error.to_string())?;
+        from.read_exact(&mut length[..width])
+            .map_err(|error| error.to_string())?;
         let length = u32::from_le_bytes(length) as usize;
         if length > HEADER_BYTES_MAX {
             return Err(format!("a header of {length} bytes is too long"));
         }
         let mut text = vec![0; length];
-        from.read_exact(&mut text).map_err(|error| error.to_string())?;
+        from.read_exact(&mut text)
+            .map_err(|error| error.to_string())?;
         Self::parse(&String::from_utf8_lossy(&text))
     }
 }
@@ -120,19 +141,30 @@ impl Header {
 pub(super) fn open(file: &Path) -> Result<Source, ImportError> {
     let opened = File::open(file).map_err(|cause| ImportError::file(file, cause))?;
     let mut reader = BufReader::with_capacity(1 << 18, opened);
-    let Header { element, rows: count, dim } =
-        Header::read(&mut reader).map_err(|what| ImportError::format(file, what))?;
+    let Header {
+        element,
+        rows: count,
+        dim,
+    } = Header::read(&mut reader).map_err(|what| ImportError::format(file, what))?;
     let mut bytes = vec![0; dim * element.bytes()];
     let file = file.to_owned();
     let rows = (0..count).map(move |number| {
         let at = Position::Row(number);
-        reader
-            .read_exact(&mut bytes)
-            .map_err(|_| ImportError::row(&file, at, format!("the file ends before {count} rows")))?;
+        reader.read_exact(&mut bytes).map_err(|_| {
+            ImportError::row(&file, at, format!("the file ends before {count} rows"))
+        })?;
         let vector = element.decode(&bytes);
-        Ok(Row { at, id: Value::from(number), vector, payload: Map::new() })
+        Ok(Row {
+            at,
+            id: Value::from(number),
+            vector,
+            payload: Map::new(),
+        })
     });
-    Ok(Source { rows: Box::new(rows), extent: Extent::Rows(count) })
+    Ok(Source {
+        rows: Box::new(rows),
+        extent: Extent::Rows(count),
+    })
 }
 
 #[cfg(test)]
@@ -142,12 +174,31 @@ mod tests {
     #[test]
     fn headers_are_read_and_odd_ones_refused() {
         let header = Header::parse("{'descr': '<f2', 'fortran_order': False, 'shape': (3, 4), }");
-        assert_eq!(header, Ok(Header { element: Element::F16, rows: 3, dim: 4 }));
+        assert_eq!(
+            header,
+            Ok(Header {
+                element: Element::F16,
+                rows: 3,
+                dim: 4
+            })
+        );
         for (text, part) in [
-            ("{'descr': '>f4', 'fortran_order': False, 'shape': (3, 4), }", ">f4"),
-            ("{'descr': '<f4', 'fortran_order': True, 'shape': (3, 4), }", "columns"),
-            ("{'descr': '<f4', 'fortran_order': False, 'shape': (3,), }", "1 dimensions"),
-            ("{'descr': '<f4', 'fortran_order': False, 'shape': (3, 0), }", "0 components"),
+            (
+                "{'descr': '>f4', 'fortran_order': False, 'shape': (3, 4), }",
+                ">f4",
+            ),
+            (
+                "{'descr': '<f4', 'fortran_order': True, 'shape': (3, 4), }",
+                "columns",
+            ),
+            (
+                "{'descr': '<f4', 'fortran_order': False, 'shape': (3,), }",
+                "1 dimensions",
+            ),
+            (
+                "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 0), }",
+                "0 components",
+            ),
             ("{'descr': '<f4', 'fortran_order': False, }", "no shape"),
             ("{}", "no type"),
         ] {

@@ -12,20 +12,26 @@ use super::source::{Extent, ImportError, Position, Row, Source};
 /// Opens `file`; rows without an id column are numbered from 0.
 pub(super) fn open(file: &Path, vector_field: &str, id_field: &str) -> Result<Source, ImportError> {
     let opened = File::open(file).map_err(|cause| ImportError::file(file, cause))?;
-    let broken = |error: parquet::errors::ParquetError| {
-        ImportError::format(file, error.to_string())
-    };
+    let broken =
+        |error: parquet::errors::ParquetError| ImportError::format(file, error.to_string());
     let reader = SerializedFileReader::new(opened).map_err(broken)?;
     let metadata = reader.metadata().file_metadata();
-    let columns: Vec<String> =
-        metadata.schema().get_fields().iter().map(|field| field.name().to_owned()).collect();
+    let columns: Vec<String> = metadata
+        .schema()
+        .get_fields()
+        .iter()
+        .map(|field| field.name().to_owned())
+        .collect();
     if !columns.iter().any(|name| name == vector_field) {
         let columns = columns.join(", ");
         let what = format!("there is no column `{vector_field}`, the columns are: {columns}");
         return Err(ImportError::format(file, what));
     }
     let count = u64::try_from(metadata.num_rows()).unwrap_or(0);
-    let fields = Columns { vector: vector_field.into(), id: id_field.into() };
+    let fields = Columns {
+        vector: vector_field.into(),
+        id: id_field.into(),
+    };
     let path = file.to_owned();
     let rows = reader.into_iter().enumerate().map(move |(number, record)| {
         let number = number as u64;
@@ -35,7 +41,10 @@ pub(super) fn open(file: &Path, vector_field: &str, id_field: &str) -> Result<So
             .and_then(|record| fields.row(number, at, &record))
             .map_err(|what| ImportError::row(&path, at, what))
     });
-    Ok(Source { rows: Box::new(rows), extent: Extent::Rows(count) })
+    Ok(Source {
+        rows: Box::new(rows),
+        extent: Extent::Rows(count),
+    })
 }
 
 /// Which columns mean what.
@@ -57,7 +66,12 @@ impl Columns {
             }
         }
         let vector = vector.ok_or("there is no vector")?;
-        Ok(Row { at, id, vector, payload })
+        Ok(Row {
+            at,
+            id,
+            vector,
+            payload,
+        })
     }
 }
 
@@ -79,7 +93,10 @@ fn components(field: &Field) -> Result<Vec<f32>, String> {
             // The engine stores 32 bits.
             Field::Double(x) => Some(*x as f32),
             Field::Float16(x) => Some(x.to_f32()),
-            _ => value(field).ok().and_then(|value| value.as_f64()).map(|x| x as f32),
+            _ => value(field)
+                .ok()
+                .and_then(|value| value.as_f64())
+                .map(|x| x as f32),
         };
         number
             .filter(|x| x.is_finite())
@@ -117,9 +134,12 @@ fn value(field: &Field) -> Result<Value, String> {
             let fields = fields.map(|(name, field)| Ok((name.clone(), value(field)?)));
             Value::Object(fields.collect::<Result<_, String>>()?)
         }
-        Field::ListInternal(list) => {
-            Value::Array(list.elements().iter().map(value).collect::<Result<_, _>>()?)
-        }
+        Field::ListInternal(list) => Value::Array(
+            list.elements()
+                .iter()
+                .map(value)
+                .collect::<Result<_, _>>()?,
+        ),
         Field::MapInternal(map) => {
             let entries = map.entries().iter().map(|(name, field)| {
                 let name = match name {

@@ -14,10 +14,20 @@ pub(super) fn attach(source: Source, file: &Path) -> Result<Source, ImportError>
     let rows = source.rows.map(move |row| {
         let row = row?;
         match objects.next() {
-            Some(Ok(Object { fields, .. })) => Ok(Row { payload: fields, ..row }),
+            Some(Ok(Object { fields, .. })) => Ok(Row {
+                payload: fields,
+                ..row
+            }),
             Some(Err(error)) => Err(error),
-            None => Err(ImportError::row(&path, row.at, "the file ends before this row")),
+            None => Err(ImportError::row(
+                &path,
+                row.at,
+                "the file ends before this row",
+            )),
         }
     });
-    Ok(Source { rows: Box::new(rows), extent: source.extent })
+    Ok(Source {
+        rows: Box::new(rows),
+        extent: source.extent,
+    })
 }

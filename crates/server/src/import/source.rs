@@ -68,16 +68,26 @@ pub enum ImportError {
 
 impl ImportError {
     pub(super) fn file(file: &Path, cause: io::Error) -> Self {
-        Self::File { file: file.display().to_string(), cause }
+        Self::File {
+            file: file.display().to_string(),
+            cause,
+        }
     }
 
     pub(super) fn row(file: &Path, at: Position, what: impl Into<String>) -> Self {
-        Self::Row { file: file.display().to_string(), at: at.to_string(), what: what.into() }
+        Self::Row {
+            file: file.display().to_string(),
+            at: at.to_string(),
+            what: what.into(),
+        }
     }
 
     /// The file as a whole is not what its name says.
     pub(super) fn format(file: &Path, what: impl Into<String>) -> Self {
-        Self::file(file, io::Error::new(io::ErrorKind::InvalidData, what.into()))
+        Self::file(
+            file,
+            io::Error::new(io::ErrorKind::InvalidData, what.into()),
+        )
     }
 }
 
@@ -119,8 +129,14 @@ impl Source {
         };
         // A row that is wrong and skipped is not reported: it may be what made the first try fail.
         let places = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
-        let rows = self.rows.skip(places(skip)).take(limit.map_or(usize::MAX, places));
-        Self { rows: Box::new(rows), extent }
+        let rows = self
+            .rows
+            .skip(places(skip))
+            .take(limit.map_or(usize::MAX, places));
+        Self {
+            rows: Box::new(rows),
+            extent,
+        }
     }
 }
 
@@ -140,7 +156,9 @@ pub(super) enum Format {
 
 impl Format {
     pub(super) fn of(file: &Path) -> Result<Self, ImportError> {
-        let name = file.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase());
+        let name = file
+            .file_name()
+            .map(|name| name.to_string_lossy().to_ascii_lowercase());
         let name = name.unwrap_or_default();
         let ends = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
         if ends(&[".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz"]) {
@@ -156,7 +174,11 @@ impl Format {
         if ends(&[".parquet"]) {
             return Ok(Self::Parquet);
         }
-        let known = if cfg!(feature = "parquet") { ", .parquet" } else { "" };
+        let known = if cfg!(feature = "parquet") {
+            ", .parquet"
+        } else {
+            ""
+        };
         Err(ImportError::Refused(format!(
             "{}: the name must end in .jsonl, .jsonl.gz, .npy, .fvecs{known}",
             file.display()
@@ -177,12 +199,23 @@ impl Format {
 /// A text file as its lines, unpacked when its name ends in `.gz`, and how much of it is read.
 pub(super) fn text(file: &Path) -> Result<(Box<dyn BufRead + Send>, Extent), ImportError> {
     let opened = File::open(file).map_err(|cause| ImportError::file(file, cause))?;
-    let total = opened.metadata().map_err(|cause| ImportError::file(file, cause))?.len();
+    let total = opened
+        .metadata()
+        .map_err(|cause| ImportError::file(file, cause))?
+        .len();
     let read = Arc::new(AtomicU64::new(0));
-    let counted = Counted { inner: opened, read: Arc::clone(&read) };
-    let packed = file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz"));
+    let counted = Counted {
+        inner: opened,
+        read: Arc::clone(&read),
+    };
+    let packed = file
+        .extension()
+        .is_some_and(|extension| extension.eq_ignore_ascii_case("gz"));
     let lines: Box<dyn BufRead + Send> = if packed {
-        Box::new(BufReader::with_capacity(1 << 16, MultiGzDecoder::new(counted)))
+        Box::new(BufReader::with_capacity(
+            1 << 16,
+            MultiGzDecoder::new(counted),
+        ))
     } else {
         Box::new(BufReader::with_capacity(1 << 16, counted))
     };

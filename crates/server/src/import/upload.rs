@@ -39,7 +39,13 @@ pub(super) async fn upload(
     let path = format!("/collections/{}", segment(&options.collection));
     let dim = prepare(door, &path, first.vector.len(), options.metric).await?;
     let rows: Rows = Box::new(std::iter::once(Ok(first)).chain(rows));
-    let batches = Batches { rows, file: options.clone(), dim, next: options.skip, spare: None };
+    let batches = Batches {
+        rows,
+        file: options.clone(),
+        dim,
+        next: options.skip,
+        spare: None,
+    };
     let bar = bar(&extent);
     let sent = send(batches, door, &path, &bar, &extent).await;
     bar.finish_and_clear();
@@ -65,16 +71,20 @@ async fn prepare(
         StatusCode::OK => {
             let info: Value = serde_json::from_slice(&body).unwrap_or_default();
             let size = &info["result"]["config"]["params"]["vectors"]["size"];
-            size.as_u64().and_then(|size| usize::try_from(size).ok()).ok_or_else(|| {
-                ImportError::Refused(
-                    "the collection has named vectors; only unnamed ones can be imported".into(),
-                )
-            })
+            size.as_u64()
+                .and_then(|size| usize::try_from(size).ok())
+                .ok_or_else(|| {
+                    ImportError::Refused(
+                        "the collection has named vectors; only unnamed ones can be imported"
+                            .into(),
+                    )
+                })
         }
         StatusCode::NOT_FOUND => {
             let schema = json!({"vectors": {"size": dim, "distance": metric.wire()}});
-            let (status, body) =
-                door.send(Method::PUT, path, Bytes::from(schema.to_string())).await?;
+            let (status, body) = door
+                .send(Method::PUT, path, Bytes::from(schema.to_string()))
+                .await?;
             // Someone else may have created it in between; the rows will tell.
             match status {
                 StatusCode::OK | StatusCode::CONFLICT => Ok(dim),
@@ -161,13 +171,21 @@ impl Iterator for Batches {
                 body.push(b',');
             }
             start.get_or_insert(row.at);
-            let point = WirePoint { id: &row.id, vector: &row.vector, payload: &row.payload };
+            let point = WirePoint {
+                id: &row.id,
+                vector: &row.vector,
+                payload: &row.payload,
+            };
             serde_json::to_writer(&mut body, &point).expect("numbers and JSON can be written");
             self.next += 1;
         }
         body.extend_from_slice(b"]}");
         let start = start?;
-        Some(Ok(Batch { body: body.into(), rows: first..self.next, start }))
+        Some(Ok(Batch {
+            body: body.into(),
+            rows: first..self.next,
+            start,
+        }))
     }
 }
 
@@ -220,7 +238,9 @@ async fn send(
         }
     }
     drop(batch_out);
-    let (start, end) = parser.await.expect("the parser neither panics nor is cancelled");
+    let (start, end) = parser
+        .await
+        .expect("the parser neither panics nor is cancelled");
     match failed {
         None => Ok(end - start),
         Some((row, error)) => Err(resumable(error, row.min(end))),
@@ -231,8 +251,11 @@ async fn send(
 fn resumable(error: ImportError, row: u64) -> ImportError {
     let mut text = error.to_string();
     if row > 0 {
-        write!(text, "\nThe first {row} rows are imported: --skip {row} goes on behind them")
-            .expect("writing to a string cannot fail");
+        write!(
+            text,
+            "\nThe first {row} rows are imported: --skip {row} goes on behind them"
+        )
+        .expect("writing to a string cannot fail");
     }
     ImportError::Refused(text)
 }
@@ -245,7 +268,10 @@ async fn write(door: Arc<Door>, path: String, batch: Batch) -> Result<u64, (u64,
         Ok((StatusCode::OK, _)) => Ok(rows.end - rows.start),
         Ok((status, body)) => {
             let why = refusal(status, &body);
-            Err((rows.start, ImportError::Refused(format!("from {start}: {why}"))))
+            Err((
+                rows.start,
+                ImportError::Refused(format!("from {start}: {why}")),
+            ))
         }
         Err(error) => Err((rows.start, error)),
     }

@@ -62,9 +62,15 @@ fn the_command_line_wins_over_the_file_and_the_file_over_the_default() {
 #[test]
 fn one_port_takes_the_place_of_the_usual_ones() {
     let all = Endpoint::All { root: "qdrant" };
-    assert_eq!(load(&["--port", "80"]).unwrap().endpoints, [(80, all.clone())]);
+    assert_eq!(
+        load(&["--port", "80"]).unwrap().endpoints,
+        [(80, all.clone())]
+    );
     let both = load(&["--port", "80", "--qdrant-port", "81"]).unwrap();
-    assert_eq!(both.endpoints, [(81, Endpoint::Dialect("qdrant")), (80, all)]);
+    assert_eq!(
+        both.endpoints,
+        [(81, Endpoint::Dialect("qdrant")), (80, all)]
+    );
 }
 
 #[test]

@@ -22,7 +22,14 @@ fn lines(folder: &Path, odd: usize) -> PathBuf {
 
 fn import(file: &Path, more: &[&str]) -> Output {
     let mut command = skerry();
-    command.args(["import", file.to_str().unwrap(), "--collection", "c", "--metric", "l2"]);
+    command.args([
+        "import",
+        file.to_str().unwrap(),
+        "--collection",
+        "c",
+        "--metric",
+        "l2",
+    ]);
     command.args(more).output().unwrap()
 }
 
@@ -39,14 +46,21 @@ fn a_file_goes_to_a_running_server_and_again() {
     let url = format!("http://{}", server.address);
     for _ in 0..2 {
         let output = import(&lines(folder.path(), 0), &["--url", &url, "--batch", "64"]);
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         assert!(String::from_utf8_lossy(&output.stdout).starts_with("1000 rows are in `c`"));
         assert_eq!(count(&server), 1000);
     }
     let (_, point) = server.ask("GET", "/collections/c/points/999", "");
     assert_eq!(point["result"]["payload"]["row"], 999);
     let (_, info) = server.ask("GET", "/collections/c", "");
-    assert_eq!(info["result"]["config"]["params"]["vectors"]["distance"], "Euclid");
+    assert_eq!(
+        info["result"]["config"]["params"]["vectors"]["distance"],
+        "Euclid"
+    );
 }
 
 #[test]
@@ -55,11 +69,19 @@ fn a_file_goes_into_a_directory_and_a_server_finds_it() {
     let data = folder.path().join("data");
     let file = lines(folder.path(), 0);
     let output = import(&file, &["--data", data.to_str().unwrap(), "--limit", "700"]);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let server = Server::start(&data, &[]);
     assert_eq!(count(&server), 700);
     let output = import(&file, &["--data", data.to_str().unwrap()]);
-    assert_eq!(output.status.code(), Some(1), "the directory is the server's");
+    assert_eq!(
+        output.status.code(),
+        Some(1),
+        "the directory is the server's"
+    );
     server.signal(Signal::TERM);
     assert!(server.end().0.success());
 }
@@ -73,12 +95,19 @@ fn an_import_that_breaks_off_says_where_to_go_on() {
     let output = import(&lines(folder.path(), 5), &options);
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8(output.stderr).unwrap();
-    assert!(text.contains("line 996") && text.contains("3 components"), "{text}");
+    assert!(
+        text.contains("line 996") && text.contains("3 components"),
+        "{text}"
+    );
     assert!(text.contains("--skip 995"), "{text}");
     assert_eq!(count(&server), 995);
     let file = lines(folder.path(), 0);
     let output = import(&file, &[&options[..], &["--skip", "995"]].concat());
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     assert_eq!(count(&server), 1000);
 }
 

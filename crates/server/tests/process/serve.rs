@@ -17,7 +17,12 @@ fn what_was_written_is_there_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), &[]);
     assert_eq!(server.ask("PUT", "/collections/c", SCHEMA).0, 200);
-    assert_eq!(server.ask("PUT", "/collections/c/points?wait=true", POINTS).0, 200);
+    assert_eq!(
+        server
+            .ask("PUT", "/collections/c/points?wait=true", POINTS)
+            .0,
+        200
+    );
     server.signal(Signal::TERM);
     let (status, printed, logged) = server.end();
     assert!(status.success(), "{status}: {logged}");
@@ -49,7 +54,11 @@ fn a_request_under_way_is_answered_before_the_end() {
     std::thread::sleep(Duration::from_millis(100));
     stream.write_all(late.as_bytes()).unwrap();
     assert_eq!(answer(&mut stream).0, 200);
-    assert_eq!((&idle).read(&mut [0]).unwrap(), 0, "idle connections are closed");
+    assert_eq!(
+        (&idle).read(&mut [0]).unwrap(),
+        0,
+        "idle connections are closed"
+    );
     assert!(server.end().0.success());
 }
 
@@ -57,7 +66,9 @@ fn a_request_under_way_is_answered_before_the_end() {
 fn a_second_signal_does_not_wait() {
     let server = Server::start("memory:".as_ref(), &[]);
     let mut stream = server.connect();
-    stream.write_all(head("PUT", "/collections/c", 1000).as_bytes()).unwrap();
+    stream
+        .write_all(head("PUT", "/collections/c", 1000).as_bytes())
+        .unwrap();
     std::thread::sleep(Duration::from_millis(100));
     server.signal(Signal::TERM);
     std::thread::sleep(Duration::from_millis(100));
@@ -94,7 +105,9 @@ fn bodies_without_a_length_are_bounded_too() {
     stream.write_all(head.as_bytes()).unwrap();
     let (chunk, size) = (" ".repeat(1 << 20), 1 << 20);
     for _ in 0..33 {
-        stream.write_all(format!("{size:x}\r\n{chunk}\r\n").as_bytes()).unwrap();
+        stream
+            .write_all(format!("{size:x}\r\n{chunk}\r\n").as_bytes())
+            .unwrap();
     }
     stream.write_all(b"0\r\n\r\n").unwrap();
     let (status, text) = answer(&mut stream);
@@ -103,7 +116,9 @@ fn bodies_without_a_length_are_bounded_too() {
     stream.write_all(head.as_bytes()).unwrap();
     let (first, second) = SCHEMA.split_at(5);
     for part in [first, second] {
-        stream.write_all(format!("{:x}\r\n{part}\r\n", part.len()).as_bytes()).unwrap();
+        stream
+            .write_all(format!("{:x}\r\n{part}\r\n", part.len()).as_bytes())
+            .unwrap();
     }
     stream.write_all(b"0\r\n\r\n").unwrap();
     assert_eq!(answer(&mut stream).0, 200);
@@ -118,9 +133,17 @@ fn one_port_serves_every_interface_behind_its_name() {
         exchange(&mut stream, "GET", path, "").0
     };
     assert_eq!(shared("/qdrant/collections"), 200);
-    assert_eq!(shared("/collections"), 200, "the root is Qdrant's unless told otherwise");
+    assert_eq!(
+        shared("/collections"),
+        200,
+        "the root is Qdrant's unless told otherwise"
+    );
     assert_eq!(shared("/lynse/collections"), 404);
-    assert_eq!(server.ask("GET", "/qdrant/collections", "").0, 404, "no prefix on its own port");
+    assert_eq!(
+        server.ask("GET", "/qdrant/collections", "").0,
+        404,
+        "no prefix on its own port"
+    );
 }
 
 #[test]
@@ -160,7 +183,10 @@ fn metrics_tell_about_collections_and_process() {
     ] {
         assert!(text.contains(part), "{part:?} is not in\n{text}");
     }
-    let mut names: Vec<_> = text.lines().filter(|line| line.starts_with("# TYPE")).collect();
+    let mut names: Vec<_> = text
+        .lines()
+        .filter(|line| line.starts_with("# TYPE"))
+        .collect();
     let all = names.len();
     names.sort_unstable();
     names.dedup();
@@ -185,7 +211,10 @@ fn a_directory_belongs_to_one_process() {
 fn a_port_that_is_taken_is_named() {
     let server = Server::start("memory:".as_ref(), &[]);
     let port = server.address.port().to_string();
-    let second = skerry().args(["--data", "memory:", "--qdrant-port", &port]).output().unwrap();
+    let second = skerry()
+        .args(["--data", "memory:", "--qdrant-port", &port])
+        .output()
+        .unwrap();
     assert_eq!(second.status.code(), Some(1));
     let text = String::from_utf8(second.stderr).unwrap();
     assert!(text.contains(&port), "{text}");
@@ -195,12 +224,21 @@ fn a_port_that_is_taken_is_named() {
 fn the_environment_and_a_file_are_settings_too() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("skerry.toml");
-    std::fs::write(&file, "data = \"memory:\"\nlog_format = \"json\"\nlisten = \"nowhere\"\n")
+    std::fs::write(
+        &file,
+        "data = \"memory:\"\nlog_format = \"json\"\nlisten = \"nowhere\"\n",
+    )
+    .unwrap();
+    let output = skerry()
+        .args(["--config", file.to_str().unwrap()])
+        .output()
         .unwrap();
-    let output = skerry().args(["--config", file.to_str().unwrap()]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     let text = String::from_utf8(output.stderr).unwrap();
-    assert!(text.contains("listen") && text.contains("skerry.toml"), "{text}");
+    assert!(
+        text.contains("listen") && text.contains("skerry.toml"),
+        "{text}"
+    );
     let output = skerry().env("SKERRY_QDRANT_PORT", "0").output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     let text = String::from_utf8(output.stderr).unwrap();

@@ -30,7 +30,11 @@ pub(crate) fn skerry() -> Command {
 
 /// A port that nobody uses at this moment.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+    TcpListener::bind(("127.0.0.1", 0))
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 impl Server {
@@ -63,7 +67,10 @@ impl Server {
     pub(crate) fn ask(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
         let mut stream = self.connect();
         let (status, body) = exchange(&mut stream, method, path, body);
-        (status, serde_json::from_str(&body).unwrap_or(Value::String(body)))
+        (
+            status,
+            serde_json::from_str(&body).unwrap_or(Value::String(body)),
+        )
     }
 
     pub(crate) fn connect(&self) -> TcpStream {
@@ -88,8 +95,18 @@ impl Server {
             std::thread::sleep(Duration::from_millis(5));
         };
         let (mut printed, mut logged) = (String::new(), String::new());
-        self.child.stdout.take().unwrap().read_to_string(&mut printed).unwrap();
-        self.child.stderr.take().unwrap().read_to_string(&mut logged).unwrap();
+        self.child
+            .stdout
+            .take()
+            .unwrap()
+            .read_to_string(&mut printed)
+            .unwrap();
+        self.child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut logged)
+            .unwrap();
         (status, printed, logged)
     }
 }
@@ -116,7 +133,9 @@ pub(crate) fn exchange(
     path: &str,
     body: &str,
 ) -> (u16, String) {
-    stream.write_all(head(method, path, body.len()).as_bytes()).unwrap();
+    stream
+        .write_all(head(method, path, body.len()).as_bytes())
+        .unwrap();
     stream.write_all(body.as_bytes()).unwrap();
     answer(stream)
 }
@@ -126,12 +145,19 @@ pub(crate) fn answer(stream: &mut TcpStream) -> (u16, String) {
     let mut bytes = Vec::new();
     let mut byte = [0];
     while !bytes.ends_with(b"\r\n\r\n") {
-        assert_eq!(stream.read(&mut byte).unwrap(), 1, "the connection ended early");
+        assert_eq!(
+            stream.read(&mut byte).unwrap(),
+            1,
+            "the connection ended early"
+        );
         bytes.push(byte[0]);
     }
     let head = String::from_utf8(bytes).unwrap().to_ascii_lowercase();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length:")).unwrap();
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length:"))
+        .unwrap();
     let mut body = vec![0; length.trim().parse().unwrap()];
     stream.read_exact(&mut body).unwrap();
     (status, String::from_utf8(body).unwrap())

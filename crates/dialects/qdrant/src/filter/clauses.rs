@@ -189,7 +189,7 @@ impl WireCondition {
             });
         }
         if let Some(ids) = self.has_id {
-            return Ok(Filter::HasId(ids::unwrap(ids)));
+            return Ok(Filter::HasId(ids::decode(ids)));
         }
         if let Some(name) = self.has_vector {
             return Ok(Filter::HasVector(VectorName::new(name)?));
