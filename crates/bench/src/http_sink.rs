@@ -4,8 +4,12 @@
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
-/// The answer to every request: enough of an update's and of a collection's for a client.
-const BODY: &str = r#"{"result":{"operation_id":1,"status":"completed"},"status":"ok","time":0.0}"#;
+/// The answer to a write of points.
+const WRITTEN: &str =
+    r#"{"result":{"operation_id":1,"status":"completed"},"status":"ok","time":0.0}"#;
+
+/// The answer to everything else.
+const DONE: &str = r#"{"result":true,"status":"ok","time":0.0}"#;
 
 /// Answers on a free port until the process ends.
 pub(crate) fn start() -> io::Result<SocketAddr> {
@@ -23,33 +27,53 @@ pub(crate) fn start() -> io::Result<SocketAddr> {
 fn serve(mut stream: TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut reader = BufReader::with_capacity(1 << 16, stream.try_clone()?);
-    let length = BODY.len();
-    let answer = format!(
-        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\
-         content-length: {length}\r\n\r\n{BODY}"
-    );
-    while let Some(body) = read_head(&mut reader)? {
-        io::copy(&mut reader.by_ref().take(body), &mut io::sink())?;
+    while let Some(Head {
+        writes_points,
+        length,
+    }) = Head::read(&mut reader)?
+    {
+        io::copy(&mut reader.by_ref().take(length), &mut io::sink())?;
+        let body = if writes_points { WRITTEN } else { DONE };
+        let length = body.len();
+        let answer = format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\
+             content-length: {length}\r\n\r\n{body}"
+        );
         stream.write_all(answer.as_bytes())?;
     }
     Ok(())
 }
 
-/// Reads up to the body and gives its length; `None` at the end of the connection.
-fn read_head(reader: &mut impl BufRead) -> io::Result<Option<u64>> {
-    let (mut length, mut line) = (0, String::new());
-    loop {
-        line.clear();
-        if reader.read_line(&mut line)? == 0 {
-            return Ok(None);
-        }
-        let text = line.trim_end();
-        if text.is_empty() {
-            return Ok(Some(length));
-        }
-        if let Some((name, value)) = text.split_once(':') {
-            if name.eq_ignore_ascii_case("content-length") {
-                length = value.trim().parse().map_err(io::Error::other)?;
+/// What stands before a body.
+struct Head {
+    writes_points: bool,
+    length: u64,
+}
+
+impl Head {
+    /// Reads up to the body; `None` at the end of the connection.
+    fn read(reader: &mut impl BufRead) -> io::Result<Option<Self>> {
+        let (mut head, mut line) = (
+            Self {
+                writes_points: false,
+                length: 0,
+            },
+            String::new(),
+        );
+        loop {
+            line.clear();
+            if reader.read_line(&mut line)? == 0 {
+                return Ok(None);
+            }
+            let text = line.trim_end();
+            if text.is_empty() {
+                return Ok(Some(head));
+            }
+            head.writes_points |= text.starts_with("PUT ") && text.contains("/points");
+            if let Some((name, value)) = text.split_once(':')
+                && name.eq_ignore_ascii_case("content-length")
+            {
+                head.length = value.trim().parse().map_err(io::Error::other)?;
             }
         }
     }
@@ -67,7 +91,9 @@ mod tests {
             let answer = wire
                 .json(&request("PUT", "/collections/a/points", body))
                 .unwrap();
-            assert_eq!(answer["status"], "ok");
+            assert_eq!(answer["result"]["status"], "completed");
         }
+        let created = wire.json(&request("PUT", "/collections/a", "{}")).unwrap();
+        assert_eq!(created["result"], true);
     }
 }

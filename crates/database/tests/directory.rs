@@ -24,12 +24,14 @@ const DIM: u64 = 384;
 const BATCH: u64 = 64;
 const BATCHES: u64 = 40;
 
+type Work = Box<dyn FnOnce() + Send>;
+
 struct TestHost {
     runtime: tokio::runtime::Handle,
     started: Instant,
     random: std::sync::atomic::AtomicU64,
     /// Heavy work that is never done, when this is set.
-    stuck: Option<std::sync::Mutex<Vec<Box<dyn FnOnce() + Send>>>>,
+    stuck: Option<std::sync::Mutex<Vec<Work>>>,
 }
 
 impl TestHost {
@@ -74,7 +76,7 @@ impl Host for TestHost {
         Box::pin(tokio::time::sleep(Duration::from_millis(ms)))
     }
 
-    fn run_heavy(&self, work: Box<dyn FnOnce() + Send>) {
+    fn run_heavy(&self, work: Work) {
         match &self.stuck {
             Some(stuck) => stuck.lock().unwrap().push(work),
             None => drop(std::thread::spawn(work)),
@@ -116,9 +118,18 @@ fn batch(first: u64) -> Command {
     }
 }
 
+/// Opens the database in the directory; tasks that have just ended may still hold the one before.
 async fn open(path: &Path) -> Arc<Database> {
     let durability = storage_object::Durability::Sync;
-    over(storage_object::open_local(path, durability).unwrap()).await
+    let mut opened = storage_object::open_local(path, durability);
+    for _ in 0..100 {
+        if opened.is_ok() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        opened = storage_object::open_local(path, durability);
+    }
+    over(opened.unwrap()).await
 }
 
 async fn over(store: Arc<dyn storage::BlobStore>) -> Arc<Database> {

@@ -25,14 +25,10 @@ use crate::vectors::Vectors;
 
 /// Candidates that a walk keeps unless the caller says how many: recall@10 of at least 0.99 on
 /// text embeddings and images, where it was measured.
-const EF_DEFAULT: usize = 128;
+const EF_DEFAULT: usize = 160;
 
 /// Candidates kept per wanted row, when many are wanted.
 const EF_PER_WANTED: usize = 2;
-
-/// A walk that keeps `ef` candidates compares some multiple of them, at random places; scanning so
-/// many rows in sequence is faster.
-const SCANNED_PER_CANDIDATE: usize = 16;
 
 /// A way to find the nearest rows of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,8 +91,8 @@ impl Choice<'_> {
         } else {
             Plan::Walk
         };
-        let scan_is_cheap =
-            self.left <= self.few || self.ef.saturating_mul(SCANNED_PER_CANDIDATE) >= self.left;
+        let cheaper = |graph: &VectorGraph| graph.hnsw.scan_is_cheaper(self.left, self.ef);
+        let scan_is_cheap = self.left <= self.few || self.graph.is_some_and(cheaper);
         if walkable && !scan_is_cheap {
             walk
         } else {
