@@ -7,6 +7,7 @@
 //! | [`manifest`] | checkpoints: the engine's manifest as bytes and back |
 //! | [`parts`] | part files in the store |
 //! | [`recover`] | from checkpoint and log to a state |
+//! | [`scrub`] | checks what opening leaves unread |
 //! | [`upkeep`] | the background loop: what is to be done next |
 //! | [`job`] | one job of the engine, from its inputs to the installed result |
 //! | [`garbage`] | which objects nobody needs any more |
@@ -18,9 +19,10 @@ mod job;
 mod manifest;
 pub(crate) mod parts;
 mod recover;
+mod scrub;
 mod upkeep;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use engine::JobPolicy;
 use model::{CollectionInfo, CollectionName, Error, Outcome, Status, WriteOp};
@@ -39,6 +41,8 @@ pub(crate) struct Live {
     prefix: BlobKey,
     journal: Arc<Journal<Content>>,
     upkeep: Upkeep,
+    /// What a check of the stored rows found, once it found damage.
+    damage: OnceLock<Error>,
 }
 
 impl Live {
@@ -47,11 +51,26 @@ impl Live {
         self.journal.view()
     }
 
+    /// # Errors
+    /// `Corrupt` once stored rows were found damaged: no answer is better than a wrong one.
+    pub(crate) fn check_sound(&self) -> Result<(), Error> {
+        self.damage
+            .get()
+            .map_or(Ok(()), |damage| Err(damage.clone()))
+    }
+
+    fn damaged(&self, error: Error) {
+        tracing::error!(collection = %self.name, %error, "stored rows are damaged");
+        // The first finding stays; it is as good as any.
+        let _ = self.damage.set(error);
+    }
+
     /// Applies `operations` in order, all or none; durable and visible after `Ok`.
     ///
     /// # Errors
     /// Those of the engine; nothing has changed. Those of [`Journal::commit`].
     pub(crate) async fn write(&self, operations: Vec<WriteOp>) -> Result<Outcome, Error> {
+        self.check_sound()?;
         if operations.is_empty() {
             let operation = self.content().state.collection.operation();
             return Ok(Outcome::Written { operation });
@@ -67,7 +86,7 @@ impl Live {
 
     /// Health, as background work and the journal know it; `engine` is what the engine says.
     pub(crate) fn status(&self, engine: Status) -> Status {
-        match self.journal.read_only() {
+        match self.damage.get().or_else(|| self.journal.read_only()) {
             Some(reason) => Status::ReadOnly(reason.message.clone()),
             None if self.upkeep.is_busy() => Status::Optimizing,
             None => engine,

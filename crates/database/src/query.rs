@@ -73,7 +73,9 @@ pub(crate) async fn answer(database: &Database, query: Query) -> Result<Reply, E
 }
 
 async fn view(database: &Database, name: &CollectionRef) -> Result<Arc<View<Content>>, Error> {
-    Ok(database.live(name).await?.content())
+    let live = database.live(name).await?;
+    live.check_sound()?;
+    Ok(live.content())
 }
 
 fn scored(database: &Database, view: &View<Content>, search: &Search) -> Result<Reply, Error> {

@@ -1,6 +1,6 @@
 //! From checkpoint and log to a state.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use engine::Collection;
 use futures::future::try_join_all;
@@ -12,7 +12,7 @@ use super::content::Content;
 use super::garbage::Kept;
 use super::parts::{self, PartSet};
 use super::upkeep::{self, Upkeep};
-use super::{Live, manifest};
+use super::{Live, manifest, scrub};
 use crate::catalog::Registered;
 use crate::journal::{Journal, State, View};
 use crate::shared::{Shared, collection_prefix};
@@ -54,10 +54,18 @@ pub(crate) async fn open(
         state: content,
         position,
     };
+    let parts = Arc::clone(&view.state.parts);
+    let check_first = scrub::is_first(&parts);
+    if check_first {
+        scrub::scrub(&*shared.store, &prefix, &parts).await?;
+    }
     let replayed = position.n - checkpoint.map_or(0, |checkpoint| checkpoint.position.n);
     let ms = shared.host.monotonic_us().saturating_sub(started_us) / 1000;
     tracing::info!(collection = %registered.name.name, replayed, ms, "opened");
     let live = assemble(shared, registered, view, kept, replay, damage);
+    if !check_first {
+        scrub::spawn(&live, parts);
+    }
     upkeep::kick(&live);
     Ok(live)
 }
@@ -93,6 +101,7 @@ fn assemble(
             prefix: collection_prefix(registered.id),
             journal,
             upkeep,
+            damage: OnceLock::new(),
         }
     })
 }

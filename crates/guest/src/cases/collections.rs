@@ -24,7 +24,10 @@ pub(super) fn searches() -> String {
             for without in [None, Some(Plan::Scan), Some(Plan::FilteredScan)] {
                 for ef in [None, Some(16), Some(200)] {
                     let search = nearest(query, filter.clone(), ef);
-                    let switches = PlanSwitches { without };
+                    let switches = PlanSwitches {
+                        without,
+                        ..PlanSwitches::default()
+                    };
                     let found = collection
                         .search_with(&search, &scratch, switches)
                         .expect("a valid search");

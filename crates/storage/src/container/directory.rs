@@ -184,11 +184,44 @@ impl BlockInfo {
     /// # Errors
     /// [`ContainerError::Block`].
     pub fn check(&self, bytes: &[u8]) -> Result<(), ContainerError> {
-        if bytes.len() as u64 == self.length && crc32c::crc32c(bytes) == self.crc {
+        let mut sum = BlockSum::new(self);
+        sum.add(bytes);
+        sum.finish()
+    }
+}
+
+/// The checksum of a block that is read piece by piece.
+#[derive(Debug)]
+pub struct BlockSum<'a> {
+    block: &'a BlockInfo,
+    length: u64,
+    crc: u32,
+}
+
+impl<'a> BlockSum<'a> {
+    /// Nothing read yet of `block`.
+    pub fn new(block: &'a BlockInfo) -> Self {
+        Self {
+            block,
+            length: 0,
+            crc: 0,
+        }
+    }
+
+    /// The next bytes of the block.
+    pub fn add(&mut self, bytes: &[u8]) {
+        self.length += bytes.len() as u64;
+        self.crc = crc32c::crc32c_append(self.crc, bytes);
+    }
+
+    /// # Errors
+    /// [`ContainerError::Block`] unless the whole block was read and is sound.
+    pub fn finish(self) -> Result<(), ContainerError> {
+        if self.length == self.block.length && self.crc == self.block.crc {
             return Ok(());
         }
         Err(ContainerError::Block {
-            name: self.name.clone(),
+            name: self.block.name.clone(),
         })
     }
 }

@@ -20,6 +20,6 @@ mod directory;
 mod reader;
 mod writer;
 
-pub use directory::{BlockInfo, ContainerError, Directory, TRAILER_BYTES, TailRead};
+pub use directory::{BlockInfo, BlockSum, ContainerError, Directory, TRAILER_BYTES, TailRead};
 pub use reader::{Container, EAGER_BYTES_MAX};
 pub use writer::{BlockName, pack};

@@ -70,6 +70,12 @@ impl Container {
         Ok(self.slice(self.directory.block(name)?))
     }
 
+    /// Whether the block called `name` has been verified.
+    pub fn is_verified(&self, name: &str) -> bool {
+        let at = self.directory.position(name);
+        at.is_ok_and(|at| self.verified[at].load(Ordering::Relaxed))
+    }
+
     /// Reads the whole file and checks every block and the padding between them.
     ///
     /// # Errors
