@@ -2,8 +2,8 @@
 //!
 //! Malkov & Yashunin 2016. The graph is built once per immutable block ([`build`]) and stored as
 //! two blocks, codes and links; [`Hnsw::open`] reads both in place. A search walks on the codes
-//! with integer distances, which are equal on every processor, and compares the best candidates again
-//! in `f32`: ids and scores are therefore the same natively and in wasm.
+//! with integer distances, which are equal on every processor, and compares the best candidates
+//! again in `f32`: ids and scores are therefore the same natively and in wasm.
 
 use bytes::Bytes;
 use kernels::code::CodeKernels;
@@ -197,7 +197,8 @@ impl Hnsw {
     /// Whether scanning `allowed_rows` rows exactly is expected to cost less than a walk with `ef`.
     ///
     /// Both cost in proportion to the dimension, so it does not matter here. Measured on 384
-    /// dimensions: a filtered walk costs about as much as comparing 16 to 20 rows per candidate kept.
+    /// dimensions: a filtered walk costs about as much as comparing 16 to 20 rows per candidate
+    /// kept.
     #[must_use]
     pub fn scan_is_cheaper(&self, allowed_rows: usize, ef: usize) -> bool {
         allowed_rows <= SCANNED_ROWS_PER_EF * ef

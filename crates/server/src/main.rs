@@ -11,7 +11,7 @@ use tokio::runtime::{Builder, Runtime};
 
 /// Bodies, answers and rows come and go in many sizes on several threads; see
 /// `docs/decisions/0021-allocator.md`.
-#[global_allocator]
+#[allow(dead_code)]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The command line or the settings are wrong.

@@ -102,6 +102,12 @@ fn searches(metric: Metric, dim: usize, seed: u64, shape: fn(f32) -> f32) -> Str
 
 /// One line: what was asked, and each row with the bits of its score.
 fn note(answers: &mut String, question: &str, found: &[Scored]) {
+    let rows = BitSet::from_rows(ROWS, found.iter().map(|hit| hit.row));
+    assert_eq!(
+        rows.count(),
+        found.len(),
+        "{question}: a row came back twice"
+    );
     write!(answers, "{question}:").expect("a string takes everything");
     for hit in found {
         write!(answers, " {}:{:08x}", hit.row.0, hit.score.to_bits())
