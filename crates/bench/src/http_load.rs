@@ -1,4 +1,6 @@
 //! A data set over HTTP into a collection, and the wait until it is indexed.
+// A benchmark measures with clocks and threads of its own.
+#![allow(clippy::disallowed_methods)]
 
 use std::error::Error;
 use std::io;

@@ -1,4 +1,6 @@
 //! The benchmark of the server: ingest and search over HTTP, beside the same search in process.
+// A benchmark measures with clocks and threads of its own.
+#![allow(clippy::disallowed_methods)]
 
 use std::error::Error;
 use std::io;

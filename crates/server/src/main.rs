@@ -9,11 +9,6 @@ use skerry_server::settings::{LogFormat, Settings};
 use skerry_server::{import, log, serve};
 use tokio::runtime::{Builder, Runtime};
 
-/// Bodies, answers and rows come and go in many sizes on several threads; see
-/// `docs/decisions/0021-allocator.md`.
-#[allow(dead_code)]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// The command line or the settings are wrong.
 const USAGE: u8 = 2;
 

@@ -202,7 +202,7 @@ async fn send(
     // Parsing is work for a thread of its own; it ends when the receiver is gone.
     let parser = tokio::task::spawn_blocking(move || {
         let skipped = batches.next;
-        while let Some(batch) = batches.next() {
+        for batch in batches.by_ref() {
             let last = batch.is_err();
             if batch_in.blocking_send(batch).is_err() || last {
                 break;

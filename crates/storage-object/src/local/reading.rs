@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use bytes::Bytes;
-use memmap2::MmapOptions;
+use memmap2::{MmapMut, MmapOptions};
 use storage::{
     ALIGNMENT, Access, Blob, BlobError, BlobErrorKind, BlobKey, BlobMeta, GetOptions, ListOptions,
     try_aligned,
@@ -15,6 +15,10 @@ use super::{io_error, names_no_object};
 
 /// Shorter reads are copied even when mapping is asked for: a mapping costs more than the copy.
 const MAPPED_BYTES_MIN: u64 = 64 << 10;
+
+/// From this size on, copies lie in memory of their own that the system may back with huge pages:
+/// a graph is walked all over, and small pages cost a fifth of a search in address translation.
+const HUGE_BYTES_MIN: usize = 4 << 20;
 
 pub(super) fn read(path: &Path, options: GetOptions) -> Result<Blob, BlobError> {
     let file = File::open(path).map_err(missing)?;
@@ -50,10 +54,24 @@ fn map(file: &File, offset: u64, length: u64) -> io::Result<Bytes> {
 fn copy(file: &File, offset: u64, length: u64) -> io::Result<Bytes> {
     let length = usize::try_from(length).map_err(|_| io::ErrorKind::OutOfMemory)?;
     let lead = (offset % ALIGNMENT as u64) as usize;
+    if length >= HUGE_BYTES_MIN {
+        let mut whole = anonymous(lead + length)?;
+        read_exact_at(file, &mut whole[lead..], offset)?;
+        return Ok(Bytes::from_owner(whole).slice(lead..));
+    }
     let whole = try_aligned(lead + length, |to| {
         read_exact_at(file, &mut to[lead..], offset)
     })?;
     Ok(whole.slice(lead..))
+}
+
+/// Zeroed memory on huge pages where the system has them; it starts at a page.
+fn anonymous(length: usize) -> io::Result<MmapMut> {
+    let memory = MmapMut::map_anon(length)?;
+    // Without huge pages it is slower and no less right.
+    #[cfg(target_os = "linux")]
+    let _ = memory.advise(memmap2::Advice::HugePage);
+    Ok(memory)
 }
 
 #[cfg(unix)]
