@@ -233,7 +233,7 @@ mod tests {
             ..UpkeepStats::default()
         };
         let open = CollectionStats {
-            name: CollectionName::new("a \"b\"").unwrap(),
+            name: CollectionName::new("a b").unwrap(),
             status: Status::Optimizing,
             points: 120,
             segments: 2,
@@ -257,12 +257,12 @@ mod tests {
         };
         let text = render(&stats, None);
         for line in [
-            r#"skerry_growing_rows{id="a \"b\""} 20"#,
-            r#"skerry_job_progress{id="a \"b\"",kind="index"} 0.25"#,
-            r#"skerry_job_seconds{id="a \"b\"",kind="index"} 1.5"#,
-            r#"skerry_jobs_total{id="a \"b\"",kind="seal"} 3"#,
-            r#"skerry_commit_seconds_total{id="a \"b\""} 2.5"#,
-            r#"skerry_read_only{id="a \"b\""} 0"#,
+            r#"skerry_growing_rows{id="a b"} 20"#,
+            r#"skerry_job_progress{id="a b",kind="index"} 0.25"#,
+            r#"skerry_job_seconds{id="a b",kind="index"} 1.5"#,
+            r#"skerry_jobs_total{id="a b",kind="seal"} 3"#,
+            r#"skerry_commit_seconds_total{id="a b"} 2.5"#,
+            r#"skerry_read_only{id="a b"} 0"#,
         ] {
             assert!(
                 text.lines().any(|other| other == line),

@@ -43,8 +43,14 @@ impl Handle {
         if let Some(reason) = &*closed {
             return Err(reason.clone());
         }
-        let live = recover::open(&self.shared, &self.registered).await?;
+        let live = recover::open(&self.shared, &self.registered)
+            .await
+            .inspect_err(|error| self.cannot_open(error))?;
         Ok(Arc::clone(self.live.get_or_init(|| live)))
+    }
+
+    fn cannot_open(&self, error: &Error) {
+        tracing::error!(collection = %self.registered.name.name, %error, "cannot be opened");
     }
 
     /// The collection if it is open already.

@@ -82,7 +82,7 @@ async fn check(store: &dyn BlobStore, key: &BlobKey, block: &BlockInfo) -> Resul
     }
     sum.finish().map_err(|damage| {
         Error::corrupt(format!(
-            "`{key}` is damaged: {damage}; restore it from a snapshot"
+            "`{key}` is corrupt: {damage}; restore it from a snapshot"
         ))
     })
 }

@@ -1,7 +1,12 @@
 //! Writing and deleting points and their vectors.
 
+use core::fmt;
+use std::collections::BTreeMap;
+
 use gateway::Call;
 use model::{Point, Target, UpsertMode, VectorName, WriteOp};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 use crate::envelope::{self, Answer};
@@ -37,14 +42,37 @@ struct WireBatch {
 }
 
 /// The vectors of a batch: one list, or one list per name.
-#[derive(Deserialize)]
-#[serde(
-    untagged,
-    expecting = "data did not match any variant of untagged enum BatchVectorStruct"
-)]
 enum WireColumns {
     Unnamed(Vec<WireVector>),
-    Named(std::collections::BTreeMap<String, Vec<WireVector>>),
+    Named(BTreeMap<String, Vec<WireVector>>),
+}
+
+/// Written by hand: a derived untagged enum would keep every number of the batch in a tree first,
+/// which costs more than all the rest of an upload.
+impl<'de> Deserialize<'de> for WireColumns {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ColumnsVisitor;
+
+        impl<'de> Visitor<'de> for ColumnsVisitor {
+            type Value = WireColumns;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of vectors, or one list per name")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, columns: A) -> Result<WireColumns, A::Error> {
+                let columns = SeqAccessDeserializer::new(columns);
+                Deserialize::deserialize(columns).map(WireColumns::Unnamed)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, columns: A) -> Result<WireColumns, A::Error> {
+                let columns = MapAccessDeserializer::new(columns);
+                Deserialize::deserialize(columns).map(WireColumns::Named)
+            }
+        }
+
+        deserializer.deserialize_any(ColumnsVisitor)
+    }
 }
 
 #[derive(Deserialize, Clone, Copy)]

@@ -30,7 +30,7 @@ pub enum ContainerError {
     #[error("the directory of the part file is damaged")]
     Directory,
     /// A block's bytes contradict its checksum.
-    #[error("block `{name}` of the part file is damaged")]
+    #[error("block `{name}` of the part file is damaged: it does not match its checksum")]
     Block {
         /// Its name.
         name: String,
