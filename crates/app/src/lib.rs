@@ -63,6 +63,10 @@ impl Clock for HostClock {
     fn now_micros(&self) -> u64 {
         self.0.monotonic_us()
     }
+
+    fn unix_ms(&self) -> u64 {
+        self.0.unix_ms()
+    }
 }
 
 /// An open database with every dialect in front of it.

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-/// A clock that never runs backwards; its zero is of no meaning.
+/// The clocks of the host.
 pub trait Clock: Send + Sync {
-    /// Microseconds since a fixed moment.
+    /// Microseconds since a fixed moment, by a clock that never runs backwards.
     fn now_micros(&self) -> u64;
+
+    /// Milliseconds since 1970, by the wall clock.
+    fn unix_ms(&self) -> u64;
 }
 
 /// What the host tells about itself.

@@ -1,8 +1,9 @@
 //! What a dialect is to the gateway, and why a request is refused before its handler.
 
 use http::{HeaderMap, Method};
+use model::{BoxFuture, Error, Executor};
 
-use crate::{Response, Route, access};
+use crate::{Denied, Grant, Response, Route, TokenFault, access};
 
 /// One HTTP interface: a table of routes and the shapes of its refusals.
 pub trait Dialect: Send + Sync {
@@ -16,6 +17,24 @@ pub trait Dialect: Send + Sync {
     /// `seconds` is how long the request took.
     fn refuse(&self, refusal: &Refusal, seconds: f64) -> Response;
 
+    /// The parameter of the path in which a route names its collection.
+    fn collection_parameter(&self) -> &'static str {
+        "collection_name"
+    }
+
+    /// What a token allows whose signature and time are good. `claims` is a JSON object.
+    ///
+    /// # Errors
+    /// The refusal. Without an own form of this method, a dialect has no tokens.
+    fn token_grant<'a>(
+        &'a self,
+        claims: &'a [u8],
+        executor: &'a dyn Executor,
+    ) -> BoxFuture<'a, Result<Grant, Refusal>> {
+        let _ = (claims, executor);
+        Box::pin(core::future::ready(Err(Refusal::WrongKey)))
+    }
+
     /// The key that a request brings, if any.
     fn credential<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
         access::credential(headers)
@@ -23,14 +42,18 @@ pub trait Dialect: Send + Sync {
 }
 
 /// Why a request is refused before its handler.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Refusal {
     /// A key is needed and none was given.
     NoKey,
     /// The key is not known.
     WrongKey,
+    /// The key is a token that is not taken.
+    Token(TokenFault),
+    /// Whether the key is good could not be found out.
+    Unanswered(Error),
     /// The key does not allow this route.
-    Forbidden,
+    Forbidden(Denied),
     /// The body is longer than allowed.
     BodyTooLarge {
         /// Length of the body in bytes, where it is known.

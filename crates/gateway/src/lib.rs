@@ -17,6 +17,7 @@
 //! | [`manual`] | the route tables as Markdown |
 //! | [`route`] | one row of a dialect's table |
 //! | [`service`] | the gateway itself and its listeners |
+//! | [`token`] | signed tokens |
 
 pub mod access;
 pub mod call;
@@ -30,11 +31,12 @@ mod path;
 pub mod route;
 mod router;
 pub mod service;
+pub mod token;
 mod unwind;
 
 use bytes::Bytes;
 
-pub use access::{Access, Grant, Keys};
+pub use access::{Access, CollectionGrant, Denied, Grant, Keys, Level};
 pub use call::Call;
 pub use context::{Build, Clock, Context, MetricsSource};
 pub use counters::{Count, Counters};
@@ -42,6 +44,7 @@ pub use dialect::{Dialect, Refusal};
 pub use model::BoxFuture;
 pub use route::{Handler, Route};
 pub use service::{Config, Gateway, Listener, Mount};
+pub use token::TokenFault;
 
 /// A request whose body is in memory.
 pub type Request = http::Request<Bytes>;

@@ -10,8 +10,8 @@ pub fn table(dialect: &dyn Dialect) -> String {
     for route in dialect.routes() {
         let key = match route.access {
             Access::Open => "none",
-            Access::Read => "read",
-            Access::Write | Access::Manage => "full",
+            Access::Listed | Access::Read | Access::Inspect | Access::Observe => "read",
+            Access::Write | Access::Tend | Access::Manage => "full",
         };
         let (method, path, doc) = (&route.method, route.path, route.doc);
         writeln!(text, "| {method} | `{path}` | {key} | {doc} |")

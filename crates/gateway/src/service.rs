@@ -167,9 +167,17 @@ impl Gateway {
         let access = match &found {
             Found::Route { index, .. } => dialect.routes()[*index].access,
             // Whoever has no key does not learn which paths exist.
-            Found::WrongMethod { .. } | Found::Nothing => Access::Read,
+            Found::WrongMethod { .. } | Found::Nothing => Access::Listed,
         };
-        let grant = match self.grant(dialect, access, parts) {
+        let collection = match &found {
+            Found::Route { params, .. } => {
+                let name = dialect.collection_parameter();
+                let found = params.iter().find(|(key, _)| *key == name);
+                found.map(|(_, value)| value.as_str())
+            }
+            Found::WrongMethod { .. } | Found::Nothing => None,
+        };
+        let grant = match self.grant(dialect, access, collection, parts).await {
             Ok(grant) => grant,
             Err(refusal) => return dialect.refuse(&refusal, seconds()),
         };
@@ -208,10 +216,11 @@ impl Gateway {
         response
     }
 
-    fn grant(
+    async fn grant(
         &self,
         dialect: &dyn Dialect,
         access: Access,
+        collection: Option<&str>,
         parts: &http::request::Parts,
     ) -> Result<Grant, Refusal> {
         let keys = &self.config.keys;
@@ -219,11 +228,22 @@ impl Gateway {
             return Ok(Grant::Full);
         }
         let key = dialect.credential(&parts.headers).ok_or(Refusal::NoKey)?;
-        let grant = keys.grant(key).ok_or(Refusal::WrongKey)?;
-        if grant.allows(access) {
-            Ok(grant)
-        } else {
-            Err(Refusal::Forbidden)
+        let grant = match keys.grant(key) {
+            Some(grant) => grant,
+            None => self.token_grant(dialect, key).await?,
+        };
+        match grant.check(access, collection) {
+            Ok(()) => Ok(grant),
+            Err(denied) => Err(Refusal::Forbidden(denied)),
+        }
+    }
+
+    async fn token_grant(&self, dialect: &dyn Dialect, token: &str) -> Result<Grant, Refusal> {
+        let now_s = self.context.clock.unix_ms() / 1000;
+        match self.config.keys.claims(token, now_s) {
+            None => Err(Refusal::WrongKey),
+            Some(Err(fault)) => Err(Refusal::Token(fault)),
+            Some(Ok(claims)) => dialect.token_grant(&claims, &*self.executor).await,
         }
     }
 

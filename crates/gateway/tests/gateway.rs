@@ -79,8 +79,10 @@ impl Dialect for Toy {
     fn refuse(&self, refusal: &Refusal, _: f64) -> Response {
         let mut response = Response::new(Bytes::from(format!("{} {refusal:?}", self.0)));
         *response.status_mut() = match refusal {
-            Refusal::NoKey | Refusal::WrongKey => StatusCode::UNAUTHORIZED,
-            Refusal::Forbidden => StatusCode::FORBIDDEN,
+            Refusal::NoKey | Refusal::WrongKey | Refusal::Token(_) | Refusal::Unanswered(_) => {
+                StatusCode::UNAUTHORIZED
+            }
+            Refusal::Forbidden(_) => StatusCode::FORBIDDEN,
             Refusal::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Refusal::NoRoute => StatusCode::NOT_FOUND,
             Refusal::WrongMethod { .. } => StatusCode::METHOD_NOT_ALLOWED,
@@ -119,6 +121,10 @@ struct Ticking(AtomicU64);
 impl Clock for Ticking {
     fn now_micros(&self) -> u64 {
         self.0.fetch_add(1_000_000, Ordering::Relaxed)
+    }
+
+    fn unix_ms(&self) -> u64 {
+        0
     }
 }
 

@@ -93,6 +93,28 @@ pub struct ServeOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub api_key: Option<String>,
 
+    /// Second key that allows everything, for a change of keys without a pause
+    #[arg(
+        long,
+        value_name = "KEY",
+        env = "SKERRY_ALT_API_KEY",
+        hide_env_values = true
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alt_api_key: Option<String>,
+
+    /// Takes tokens (JWT) that are signed with a key for everything and say what they allow
+    /// [default: false]
+    #[arg(
+        long,
+        value_name = "BOOL",
+        num_args = 0..=1,
+        default_missing_value = "true",
+        env = "SKERRY_JWT_RBAC"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jwt_rbac: Option<bool>,
+
     /// Key that allows reading
     #[arg(
         long,

@@ -38,12 +38,16 @@ impl Clock for NativeHost {
         // Wraps after half a million years.
         self.started.elapsed().as_micros() as u64
     }
+
+    fn unix_ms(&self) -> u64 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        since.map_or(0, |since| since.as_millis() as u64)
+    }
 }
 
 impl Host for NativeHost {
     fn unix_ms(&self) -> u64 {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH);
-        since.map_or(0, |since| since.as_millis() as u64)
+        Clock::unix_ms(self)
     }
 
     fn monotonic_us(&self) -> u64 {
@@ -111,7 +115,7 @@ mod tests {
         let before = host.monotonic_us();
         host.sleep(2).await;
         assert!(host.monotonic_us() >= before + 2_000);
-        assert!(host.unix_ms() > 1_700_000_000_000);
+        assert!(Host::unix_ms(&host) > 1_700_000_000_000);
         assert_ne!(host.random(), host.random());
     }
 }

@@ -103,7 +103,12 @@ pub(crate) fn open_store(settings: &Settings) -> Result<Arc<dyn BlobStore>, app:
 }
 
 fn config(settings: &Settings, metrics: &Arc<ServerMetrics>) -> Config {
-    let keys = Keys::new(settings.api_key.clone(), settings.read_only_api_key.clone());
+    let keys = Keys::new(settings.api_key.clone(), settings.read_only_api_key.clone())
+        .with_alternative(settings.alt_api_key.clone());
+    let keys = match settings.jwt_rbac {
+        true => keys.with_tokens(),
+        false => keys,
+    };
     Config {
         gateway: gateway::Config {
             keys,
@@ -130,7 +135,7 @@ fn announce(settings: &Settings, opened_in: Duration) {
     for name in &settings.missing {
         tracing::warn!("{name}: this interface is not in this build, nothing listens on its port");
     }
-    if !settings.listen.is_loopback() && settings.api_key.is_none() {
+    if !settings.listen.is_loopback() && !settings.asks_for_keys() {
         tracing::warn!("without --api-key, everyone who can reach this address can do everything");
     }
     let opened_ms = opened_in.as_millis() as u64;
@@ -154,7 +159,7 @@ fn announce(settings: &Settings, opened_in: Duration) {
                 .endpoints
                 .first()
                 .expect("settings have an endpoint");
-            let key = if settings.api_key.is_some() {
+            let key = if settings.asks_for_keys() {
                 " -H 'api-key: …'"
             } else {
                 ""

@@ -79,6 +79,10 @@ pub struct Settings {
     pub missing: Vec<&'static str>,
     /// Key that allows everything.
     pub api_key: Option<String>,
+    /// Second key that allows everything.
+    pub alt_api_key: Option<String>,
+    /// Whether tokens that such a key signed are taken.
+    pub jwt_rbac: bool,
     /// Key that allows reading.
     pub read_only_api_key: Option<String>,
     /// How the log is written.
@@ -111,12 +115,19 @@ struct Layered {
     port: Option<u16>,
     root_dialect: Option<String>,
     api_key: Option<String>,
+    alt_api_key: Option<String>,
+    jwt_rbac: Option<bool>,
     read_only_api_key: Option<String>,
     log_format: Option<LogFormat>,
     durability: Option<Durability>,
 }
 
 impl Settings {
+    /// Whether requests must bring a key.
+    pub fn asks_for_keys(&self) -> bool {
+        self.api_key.is_some() || self.alt_api_key.is_some()
+    }
+
     /// Joins `options` (command line and environment) with their file and the defaults.
     /// `dialects` are the interfaces of this build.
     ///
@@ -142,12 +153,20 @@ impl Settings {
     fn check(layered: Layered, dialects: &[&'static str]) -> Result<Self, String> {
         let (endpoints, missing) = endpoints(&layered, dialects)?;
         let set = |key: Option<String>| key.filter(|key| !key.is_empty());
-        let (api_key, read_only_api_key) = (set(layered.api_key), set(layered.read_only_api_key));
-        if api_key.is_some() && api_key == read_only_api_key {
-            return Err("api_key and read_only_api_key are the same key".into());
+        let (api_key, alt_api_key) = (set(layered.api_key), set(layered.alt_api_key));
+        let read_only_api_key = set(layered.read_only_api_key);
+        let jwt_rbac = layered.jwt_rbac.unwrap_or(false);
+        let full = [&api_key, &alt_api_key];
+        if read_only_api_key.is_some() && full.contains(&&read_only_api_key) {
+            return Err("read_only_api_key is the same key as one for everything".into());
         }
-        if api_key.is_none() && read_only_api_key.is_some() {
-            return Err("read_only_api_key needs an api_key: nobody could write".into());
+        if full.iter().all(|key| key.is_none()) {
+            if read_only_api_key.is_some() {
+                return Err("read_only_api_key needs an api_key: nobody could write".into());
+            }
+            if jwt_rbac {
+                return Err("jwt_rbac needs an api_key: tokens are signed with it".into());
+            }
         }
         Ok(Self {
             data: layered.data.as_deref().unwrap_or("./skerry-data").parse()?,
@@ -155,6 +174,8 @@ impl Settings {
             endpoints,
             missing,
             api_key,
+            alt_api_key,
+            jwt_rbac,
             read_only_api_key,
             log_format: layered.log_format.unwrap_or_default(),
             durability: layered.durability.unwrap_or_default(),

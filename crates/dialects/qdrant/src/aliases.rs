@@ -108,7 +108,9 @@ fn shown<'a>(
 
 /// `GET /aliases`
 pub(crate) async fn list(call: &Call<'_>) -> Answer {
-    envelope::ok(call, shown(&all(call).await?))
+    let aliases = all(call).await?;
+    let seen = |of: &&(CollectionName, CollectionName)| request::may_read(call, &of.1);
+    envelope::ok(call, shown(aliases.iter().filter(seen)))
 }
 
 /// `GET /collections/{collection_name}/aliases`

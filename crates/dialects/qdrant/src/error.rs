@@ -1,7 +1,7 @@
 //! Every error of the dialect, and the one place where errors of Skerry get their Qdrant shape.
 
 use bytes::Bytes;
-use gateway::{Refusal, Response};
+use gateway::{Denied, Refusal, Response, TokenFault};
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
 use model::{Error, ErrorKind, Subject};
@@ -134,54 +134,78 @@ fn wording(error: Error) -> String {
     }
 }
 
+/// A refusal that Qdrant tells without JSON.
+fn plain(status: StatusCode, text: &str) -> Response {
+    let mut response = Response::new(Bytes::copy_from_slice(text.as_bytes()));
+    *response.status_mut() = status;
+    if !text.is_empty() {
+        let kind = HeaderValue::from_static("text/plain; charset=utf-8");
+        response.headers_mut().insert(CONTENT_TYPE, kind);
+    }
+    response
+}
+
+/// Why a token is not taken.
+fn token(fault: &TokenFault) -> Response {
+    let unmatched = "Invalid JWT, stateful validation failed";
+    match fault {
+        TokenFault::Signature => plain(StatusCode::FORBIDDEN, "InvalidSignature"),
+        TokenFault::Expired => plain(StatusCode::FORBIDDEN, "ExpiredSignature"),
+        TokenFault::Claims(text) => plain(StatusCode::UNAUTHORIZED, text),
+        TokenFault::NoSuchValue => plain(StatusCode::UNAUTHORIZED, unmatched),
+        TokenFault::NoSuchCollection => plain(StatusCode::FORBIDDEN, unmatched),
+    }
+}
+
+/// What a key that is known does not cover.
+impl From<Denied> for Failure {
+    fn from(denied: Denied) -> Self {
+        let text = match denied {
+            Denied::Manage => "Global manage access is required".to_owned(),
+            Denied::Whole => "Global access is required".to_owned(),
+            Denied::Collection(name) => format!("Access to collection {name} is required"),
+            Denied::Write(name) => format!("Write access to collection {name} is required"),
+            Denied::Surroundings(name) => {
+                format!("Only points access is allowed for collection {name}")
+            }
+        };
+        Self::new(StatusCode::FORBIDDEN, format!("Forbidden: {text}"))
+    }
+}
+
 /// The answer to a request that no handler saw, or whose handler broke down.
 pub(crate) fn refuse(refusal: &Refusal, seconds: f64) -> Response {
-    let plain = |status: StatusCode, text: &'static str| {
-        let mut response = Response::new(Bytes::from_static(text.as_bytes()));
-        *response.status_mut() = status;
-        let kind = HeaderValue::from_static("text/plain; charset=utf-8");
-        if !text.is_empty() {
-            response.headers_mut().insert(CONTENT_TYPE, kind);
+    let failure = match refusal {
+        Refusal::NoKey => {
+            return plain(
+                StatusCode::UNAUTHORIZED,
+                "Must provide an API key or an Authorization bearer token",
+            );
         }
-        response
-    };
-    match refusal {
-        Refusal::NoKey => plain(
-            StatusCode::UNAUTHORIZED,
-            "Must provide an API key or an Authorization bearer token",
-        ),
-        Refusal::WrongKey => plain(StatusCode::UNAUTHORIZED, "Invalid API key or JWT"),
-        Refusal::Forbidden => {
-            let text = "Forbidden: Global manage access is required";
-            Failure::new(StatusCode::FORBIDDEN, text).response(seconds)
-        }
-        Refusal::BodyTooLarge {
-            bytes: Some(bytes),
-            bytes_max,
-        } => Failure::new(
-            StatusCode::BAD_REQUEST,
-            format!(
-                "Payload error: JSON payload ({bytes} bytes) is larger than allowed \
-                 (limit: {bytes_max} bytes)."
-            ),
-        )
-        .response(seconds),
-        Refusal::BodyTooLarge {
-            bytes: None,
-            bytes_max,
-        } => Failure::new(
-            StatusCode::BAD_REQUEST,
-            format!("Payload error: JSON payload has exceeded limit ({bytes_max} bytes)."),
-        )
-        .response(seconds),
+        Refusal::WrongKey => return plain(StatusCode::UNAUTHORIZED, "Invalid API key or JWT"),
+        Refusal::Token(fault) => return token(fault),
         // Not 405: that is what Qdrant answers to a wrong method too.
-        Refusal::NoRoute | Refusal::WrongMethod { .. } => plain(StatusCode::NOT_FOUND, ""),
+        Refusal::NoRoute | Refusal::WrongMethod { .. } => return plain(StatusCode::NOT_FOUND, ""),
+        Refusal::Unanswered(error) => Failure::from(error.clone()),
+        Refusal::Forbidden(denied) => Failure::from(denied.clone()),
+        Refusal::BodyTooLarge { bytes, bytes_max } => {
+            let text = match bytes {
+                Some(bytes) => format!(
+                    "Payload error: JSON payload ({bytes} bytes) is larger than allowed \
+                     (limit: {bytes_max} bytes)."
+                ),
+                None => {
+                    format!("Payload error: JSON payload has exceeded limit ({bytes_max} bytes).")
+                }
+            };
+            Failure::new(StatusCode::BAD_REQUEST, text)
+        }
         Refusal::Panicked => Failure::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "Service internal error: the request broke an invariant of the server",
-        )
-        .response(seconds),
-    }
+        ),
+    };
+    failure.response(seconds)
 }
 
 #[cfg(test)]

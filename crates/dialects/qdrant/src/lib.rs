@@ -10,12 +10,13 @@
 //! | `read`, `query`, `search` | points by id, page by page, ranked |
 //! | `service`, `unsupported` | the server itself; what it cannot do |
 //!
-//! What these share lies in `envelope`, `error`, `request` (around every request), `ids`,
+//! What these share lies in `claims`, `envelope`, `error`, `request` (around every request), `ids`,
 //! `value`, `vectors`, `filter`, `select`, `order`, `params`, `ranking`, `strict` (read from
 //! bodies), and `record`, `score`, `ranked` (written into replies).
 
 mod aliases;
 mod batch;
+mod claims;
 mod collections;
 mod envelope;
 mod error;
@@ -42,7 +43,8 @@ mod unsupported;
 mod value;
 mod vectors;
 
-use gateway::{Dialect, Refusal, Response, Route};
+use gateway::{BoxFuture, Dialect, Grant, Refusal, Response, Route};
+use model::Executor;
 
 /// The Qdrant REST interface.
 pub struct Qdrant;
@@ -54,6 +56,14 @@ impl Dialect for Qdrant {
 
     fn routes(&self) -> &'static [Route] {
         routes::ROUTES
+    }
+
+    fn token_grant<'a>(
+        &'a self,
+        claims: &'a [u8],
+        executor: &'a dyn Executor,
+    ) -> BoxFuture<'a, Result<Grant, Refusal>> {
+        Box::pin(claims::grant(claims, executor))
     }
 
     fn refuse(&self, refusal: &Refusal, seconds: f64) -> Response {

@@ -1,7 +1,9 @@
 //! What requests have in common: bodies, query strings, the collection in the path.
 
-use gateway::Call;
-use model::{CollectionRef, Command, Outcome, Query, Reply, Schema, Visibility, WriteOp};
+use gateway::{Access, Call};
+use model::{
+    CollectionName, CollectionRef, Command, Outcome, Query, Reply, Schema, Visibility, WriteOp,
+};
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use std::sync::Arc;
@@ -161,6 +163,11 @@ pub(crate) fn write_parameters(call: &Call<'_>) -> Result<Visibility, Failure> {
         }
     }
     Ok(visibility)
+}
+
+/// Whether the caller's key covers reading the collection `name`.
+pub(crate) fn may_read(call: &Call<'_>, name: &CollectionName) -> bool {
+    call.grant.check(Access::Read, Some(name.as_str())).is_ok()
 }
 
 /// Asks the executor.

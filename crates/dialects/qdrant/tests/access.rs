@@ -10,7 +10,7 @@ use http::HeaderName;
 use world::{World, listener, now};
 
 fn serve(method: &str, path: &str, header: Option<(&str, &str)>, body: &str) -> Response {
-    let keys = Keys::new(Some("full".into()), Some("look".into()));
+    let keys = Keys::new(Some("full".into()), Some("look".into())).with_tokens();
     let config = Config {
         keys,
         body_bytes_max: 100,
@@ -95,4 +95,127 @@ fn an_unknown_route_and_a_wrong_method_are_an_empty_404() {
             "{method} {path}"
         );
     }
+}
+
+/// A token of these claims, signed with `key`.
+fn token(claims: &str, key: &[u8]) -> String {
+    use base64::Engine;
+    use hmac::Mac;
+    let encode = |bytes: &[u8]| base64::prelude::BASE64_URL_SAFE_NO_PAD.encode(bytes);
+    let signed = format!(
+        "{}.{}",
+        encode(br#"{"alg":"HS256"}"#),
+        encode(claims.as_bytes())
+    );
+    let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(key).unwrap();
+    mac.update(signed.as_bytes());
+    format!("{signed}.{}", encode(&mac.finalize().into_bytes()))
+}
+
+/// Status and text of a request with a token of these claims.
+fn with_claims(claims: &str, method: &str, path: &str) -> (u16, String) {
+    let token = token(claims, b"full");
+    let response = serve(method, path, Some(("api-key", &token)), "{}");
+    let (status, _, body) = shown(&response);
+    (status, body)
+}
+
+#[test]
+fn tokens_allow_what_they_claim() {
+    let of = |name: &str, level: &str| {
+        format!(r#"{{"access":[{{"collection":"{name}","access":"{level}"}}]}}"#)
+    };
+    let everywhere = [
+        r#"{"access":"r"}"#.to_owned(),
+        r#"{"access":"m"}"#.to_owned(),
+    ];
+    let [read, manage] = everywhere;
+    let (r, rw, prw) = (of("books", "r"), of("books", "rw"), of("books", "prw"));
+    for (method, path, expected) in [
+        ("GET", "/collections", [200, 200, 200, 200, 200]),
+        ("GET", "/collections/books", [200, 200, 200, 200, 200]),
+        ("GET", "/collections/far", [200, 200, 403, 403, 403]),
+        (
+            "POST",
+            "/collections/books/points/count",
+            [200, 200, 200, 200, 200],
+        ),
+        (
+            "POST",
+            "/collections/books/points/payload/clear",
+            [403, 400, 403, 400, 400],
+        ),
+        (
+            "GET",
+            "/collections/books/cluster",
+            [200, 200, 200, 200, 403],
+        ),
+        (
+            "DELETE",
+            "/collections/books/index/year",
+            [403, 200, 403, 200, 403],
+        ),
+        ("DELETE", "/collections/books", [403, 200, 403, 403, 403]),
+        ("GET", "/cluster", [200, 200, 403, 403, 403]),
+        ("POST", "/cluster/recover", [403, 405, 403, 403, 403]),
+    ] {
+        let claims = [&read, &manage, &r, &rw, &prw];
+        let seen = claims.map(|claims| with_claims(claims, method, path).0);
+        assert_eq!(seen, expected, "{method} {path}");
+    }
+    // Without the claim, everything.
+    assert_eq!(with_claims("{}", "DELETE", "/collections/books").0, 200);
+    let (_, listed) = with_claims(&r, "GET", "/collections");
+    assert!(
+        listed.contains(r#"{"collections":[{"name":"books"}]}"#),
+        "{listed}"
+    );
+    let (_, listed) = with_claims(&r, "GET", "/aliases");
+    assert!(
+        listed.contains("library") && !listed.contains("shelf"),
+        "{listed}"
+    );
+}
+
+#[test]
+fn refusals_of_tokens_say_why() {
+    let twice = r#"{"access":[{"collection":"a","access":"r"},{"collection":"a","access":"rw"}]}"#;
+    let narrowed = r#"{"access":[{"collection":"a","access":"r","payload":{"k":1}}]}"#;
+    let demand = |name: &str, key: &str| {
+        let matches = format!(r#"[{{"key":"{key}","value":1}}]"#);
+        format!(r#"{{"value_exists":{{"collection":"{name}","matches":{matches}}}}}"#)
+    };
+    let unmatched = "Invalid JWT, stateful validation failed";
+    for (claims, status, text) in [
+        (
+            twice,
+            401,
+            "access[1].collection: Collection name should be unique",
+        ),
+        (
+            narrowed,
+            401,
+            "access[0].payload: The 'payload' constraint is deprecated",
+        ),
+        (r#"{"access":"w"}"#, 401, "Invalid API key or JWT"),
+        (
+            r#"{"access":[{"collection":"a","access":"m"}]}"#,
+            401,
+            "Invalid API key or JWT",
+        ),
+        (&demand("none", "k"), 403, unmatched),
+        (&demand("books", "["), 401, "Invalid API key or JWT"),
+        (&demand("books", "k"), 200, "{"),
+    ] {
+        let (seen, body) = with_claims(claims, "GET", "/collections");
+        assert_eq!(seen, status, "{claims} {body}");
+        assert!(body.starts_with(text), "{claims} {body}");
+    }
+    let strange = token("{}", b"look");
+    let refused = serve("GET", "/collections", Some(("api-key", &strange)), "");
+    let plain = "text/plain; charset=utf-8";
+    assert_eq!(shown(&refused), (403, plain, "InvalidSignature".into()));
+    let late = token(r#"{"exp":0}"#, b"full");
+    let refused = serve("GET", "/collections", Some(("api-key", &late)), "");
+    assert_eq!(refused.status(), 200, "the clock of this world stands at 0");
 }

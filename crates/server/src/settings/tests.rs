@@ -114,3 +114,18 @@ fn what_cannot_be_is_refused_with_its_reason() {
 fn an_empty_key_is_no_key() {
     assert_eq!(load(&["--api-key", ""]).unwrap().api_key, None);
 }
+
+#[test]
+fn tokens_and_second_keys_come_from_every_source() {
+    let settings = load(&["--api-key", "a", "--alt-api-key", "b", "--jwt-rbac"]).unwrap();
+    assert_eq!(settings.alt_api_key.as_deref(), Some("b"));
+    assert!(settings.jwt_rbac);
+    let file = file("alt_api_key = \"b\"\njwt_rbac = true\n");
+    let path = file.path().to_str().unwrap();
+    let settings = load(&["--config", path]).unwrap();
+    assert!(settings.jwt_rbac && settings.asks_for_keys());
+    let off = load(&["--config", path, "--jwt-rbac", "false"]).unwrap();
+    assert!(!off.jwt_rbac);
+    let alone = load(&["--jwt-rbac"]).unwrap_err();
+    assert!(alone.contains("jwt_rbac needs an api_key"), "{alone}");
+}

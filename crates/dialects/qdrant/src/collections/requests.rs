@@ -267,6 +267,7 @@ pub(crate) async fn list(call: &Call<'_>) -> Answer {
         Reply::Collections(names) => {
             let collections = names
                 .iter()
+                .filter(|name| request::may_read(call, name))
                 .map(|name| Name {
                     name: name.as_str(),
                 })

@@ -257,6 +257,10 @@ impl Clock for Stopped {
     fn now_micros(&self) -> u64 {
         0
     }
+
+    fn unix_ms(&self) -> u64 {
+        0
+    }
 }
 
 /// Has nothing to tell.
