@@ -1,0 +1,142 @@
+"""The corpus of Qdrant cases against the server: expected answers and documented shapes.
+
+Every response is judged by Qdrant's own document, where it is at hand. The last tests ask whether
+the corpus is complete.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import re
+
+import pytest
+
+import qdrant_document
+from corpus import Run, Wrong, files, load, variants
+from openapi_judge import Verdict
+from skerry_server import Server
+
+SEEN = {"requests": [], "failed": 0}
+
+
+def token(claims, key):
+    """A JWT (RFC 7519) of these claims, signed with HMAC-SHA256."""
+
+    def text(value):
+        return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+
+    head = text(json.dumps({"alg": "HS256", "typ": "JWT"}).encode())
+    body = text(json.dumps(claims).encode())
+    mac = hmac.new(key.encode(), f"{head}.{body}".encode(), hashlib.sha256).digest()
+    return f"{head}.{body}.{text(mac)}"
+
+
+def judge(method, path, response):
+    """Qdrant's document allows the response. Routes that it lacks are judged by the case alone."""
+    document = qdrant_document.document()
+    if document is None or response.status_code == 404 and not response.content:
+        return
+    if document.find(method, path) is not None:
+        document.judge(method, path, response)
+
+
+def note(method, path, body, status):
+    """Remembers what was asked, for the tests of completeness."""
+    SEEN["requests"].append((method, path, body, status))
+
+
+@pytest.fixture(scope="module")
+def open_server():
+    """A server without keys."""
+    with Server() as running:
+        yield running
+
+
+@pytest.fixture
+def place(request, open_server):
+    """The server that a file asks for, empty, and the names that its cases may use."""
+    keys = load(request.param).get("keys")
+    if keys is None:
+        for item in open_server.request("GET", "/collections").json()["result"]["collections"]:
+            open_server.request("DELETE", f"/collections/{item['name']}")
+        yield open_server, {}
+        return
+    environment = {f"SKERRY_{name}": value for name, value in keys["settings"].items()}
+    names = {name: token(c, keys["sign"]) for name, c in keys.get("tokens", {}).items()}
+    with Server(environment=environment) as running:
+        yield running, names
+
+
+@pytest.mark.parametrize("place", files(), ids=lambda path: path.stem, indirect=True)
+def test_cases(request, place):
+    server, names = place
+    content = load(request.node.callspec.params["place"])
+    run = Run(server.request, judge, note)
+    run.kept.update(names)
+    run.prepare(content.get("setup", []), {})
+    wrong = []
+    for case in content["cases"]:
+        for filling in variants(case):
+            try:
+                run.check(case, filling)
+            except (Wrong, Verdict, KeyError, ValueError, TypeError) as error:
+                shown = json.dumps(filling)[:120] if filling else ""
+                wrong.append(f"{case['name']} {shown}: {type(error).__name__}: {error}")
+                break
+    SEEN["failed"] += len(wrong)
+    count = len(content["cases"])
+    assert not wrong, f"{len(wrong)} wrong, of {count} cases\n\n" + "\n\n".join(wrong)
+
+
+# Completeness: these look at what the tests above have asked, so they need the whole file.
+
+# What this server refuses by design, in words of the document: one node, and no inference but BM25.
+REFUSED = re.compile(
+    r"(Image|InferenceObject|ShardKey\w*|(Create|Drop)ShardingKey\w*|ReplicaState|ClusterOperations"
+    r"|\w*Shard(Operation)?|Replica|DropReplicaOperation|AbortTransferOperation|ShardTransferMethod"
+    r"|RestartTransfer\w*|\w*Resharding\w*|ReplicatePoints\w*|DocumentOptions\[\]"
+    r")([.:=\[].*)?|.*(:\[?Image\]?|:\[?InferenceObject\]?|\.shard_key(:.*)?)"
+)
+# Parts that a good request has only together with things outside: addresses to recover from.
+OUTSIDE = re.compile(r"(Shard)?Snapshot(Recover|Location|Priority)\b.*")
+# A union whose other kind is read first, and values that a single node takes no other way.
+NEVER = {"ShardingMethod=custom"}
+
+
+@pytest.fixture
+def document():
+    """Qdrant's document, or a skip that is counted."""
+    if qdrant_document.document() is None:
+        pytest.skip(qdrant_document.ABSENT)
+    return qdrant_document.document()
+
+
+def exercised(document, wanted):
+    """The parts of request bodies in exchanges whose status is wanted."""
+    parts = set()
+    for method, path, body, status in SEEN["requests"]:
+        found = document.find(method, path)
+        if found is None or body is None or not wanted(status):
+            continue
+        content = found[1].get("requestBody", {}).get("content", {})
+        if "application/json" in content:
+            document.exercised(content["application/json"]["schema"], body, parts)
+    return parts
+
+
+def test_every_operation_is_asked(document):
+    asked = {(m, document.find(m, p)[0]) for m, p, *_ in SEEN["requests"] if document.find(m, p)}
+    missing = [operation for operation in document.operations() if operation not in asked]
+    assert not missing
+
+
+def test_every_part_of_a_request_is_exercised(document):
+    parts = document.parts_of_requests()
+    good = exercised(document, lambda status: status < 300)
+    bad = exercised(document, lambda status: 400 <= status < 500)
+    refused = {part for part in parts if REFUSED.fullmatch(part) or OUTSIDE.fullmatch(part)} | NEVER
+    missing = sorted(parts - refused - good)
+    assert not missing, f"{len(missing)} of {len(parts)} in no good request"
+    missing = sorted(refused - good - bad)
+    assert not missing, f"{len(missing)} of {len(refused)} in no request at all"
