@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use model::{CollectionRef, DatabaseName, Error, ErrorKind, Query, Reply, Search};
+use model::{CollectionRef, DatabaseName, Error, ErrorKind, Groups, Matrix, Query, Reply, Search};
 
 use crate::catalog::known_database;
 use crate::collection::content::Content;
@@ -69,6 +69,12 @@ pub(crate) async fn answer(database: &Database, query: Query) -> Result<Reply, E
             scored(database, &view, &search)
         }
         Query::SearchBatch(searches) => batch(database, &searches).await,
+        Query::Groups(query) => groups(database, &query).await,
+        Query::Facet(facet) => {
+            let view = view(database, &facet.collection).await?;
+            view.state.collection.facet(&facet).map(Reply::Facet)
+        }
+        Query::Matrix(query) => matrix(database, &query).await,
     }
 }
 
@@ -83,6 +89,24 @@ fn scored(database: &Database, view: &View<Content>, search: &Search) -> Result<
         .collection
         .search(search, &database.shared.scratch)
         .map(Reply::Scored)
+}
+
+async fn groups(database: &Database, groups: &Groups) -> Result<Reply, Error> {
+    let view = view(database, &groups.search.collection).await?;
+    let scratch = &database.shared.scratch;
+    view.state
+        .collection
+        .groups(groups, scratch)
+        .map(Reply::Groups)
+}
+
+async fn matrix(database: &Database, matrix: &Matrix) -> Result<Reply, Error> {
+    let view = view(database, &matrix.collection).await?;
+    // The lower half of the random bits is as random as all of them.
+    let seed = database.shared.host.random() as u64;
+    let scratch = &database.shared.scratch;
+    let rows = view.state.collection.matrix(matrix, seed, scratch);
+    rows.map(Reply::Matrix)
 }
 
 /// All searches of one collection see the same state of it.

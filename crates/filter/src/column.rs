@@ -2,6 +2,7 @@
 
 mod array;
 mod build;
+mod facet;
 mod format;
 mod key;
 mod order;
@@ -11,6 +12,7 @@ mod store;
 use model::FieldKind;
 use rows::RowSet;
 
+pub use facet::{Facets, can_count};
 pub use order::Ordered;
 
 use store::Store;

@@ -26,7 +26,7 @@ mod slice;
 mod source;
 
 pub use cardinality::Cardinality;
-pub use column::{Column, Ordered};
+pub use column::{Column, Facets, Ordered, can_count};
 pub use compile::compile;
 pub use compiled::Compiled;
 pub use source::RowSource;

@@ -4,6 +4,8 @@ use model::packed::{ArrayRef, ObjectRef};
 use model::query::PayloadSelect;
 use model::{Error, FieldPath, Object, Step, Value, ValueRef};
 
+use crate::reach::any_leaf;
+
 /// Merges the fields of `patch` into the object at `at`, or into `payload` itself; a null field
 /// removes what has its name.
 ///
@@ -28,6 +30,16 @@ pub fn remove(payload: &mut Object, path: &FieldPath) {
     } else if let Some(inner) = payload.get_mut(name) {
         remove_at(inner, rest);
     }
+}
+
+/// Calls `visit` with each value that `path` reaches, in order, until it returns `true`; a list at
+/// the end counts by its elements. Returns whether `visit` ever did.
+pub fn any_value<'a>(
+    payload: ObjectRef<'a>,
+    path: &FieldPath,
+    visit: &mut dyn FnMut(ValueRef<'a>) -> bool,
+) -> bool {
+    any_leaf(payload, path.steps(), visit)
 }
 
 /// The part of a payload that `select` wants; `None` when it wants nothing of it.

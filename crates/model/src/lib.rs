@@ -8,6 +8,7 @@
 #![no_std]
 extern crate alloc;
 
+pub mod aggregate;
 pub mod command;
 pub mod datetime;
 pub mod error;
@@ -24,6 +25,7 @@ pub mod schema;
 pub mod value;
 pub mod vector;
 
+pub use aggregate::{Facet, FacetHit, FacetValue, Group, GroupKey, Groups, Matrix, MatrixRows};
 pub use command::{AliasChange, Command, Point, Target, UpsertMode, Visibility, WriteOp};
 pub use datetime::Timestamp;
 pub use error::{Error, ErrorKind, Subject};

@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::VectorName;
+use crate::aggregate::{Facet, Groups, Matrix};
 use crate::{CollectionRef, DatabaseName, FieldPath, Filter, PointId, Timestamp, Vector};
 
 /// A question to the database; each variant names its [`Reply`](crate::Reply).
@@ -59,6 +60,13 @@ pub enum Query {
     Search(Box<Search>),
     /// `Reply::Batch`, one `Reply::Scored` each, in order; all on the same state of a collection.
     SearchBatch(Vec<Search>),
+    /// `Reply::Groups`, best group first.
+    Groups(Box<Groups>),
+    /// `Reply::Facet`: the most frequent values first, equal counts ascending by value. `Invalid`
+    /// about the field when no fitting payload index is at the path.
+    Facet(Facet),
+    /// `Reply::Matrix`.
+    Matrix(Matrix),
 }
 
 /// A search in one collection.

@@ -5,6 +5,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use crate::aggregate::{FacetHit, Group, MatrixRows};
 use crate::schema::Schema;
 use crate::vector::NamedVectors;
 use crate::{CollectionName, Error, FieldPath, Object, PointId, Timestamp};
@@ -51,6 +52,12 @@ pub enum Reply {
     Scored(Vec<ScoredPoint>),
     /// One reply per query of a batch.
     Batch(Vec<Reply>),
+    /// Groups of search results, best first.
+    Groups(Vec<Group>),
+    /// Values and how many points have each.
+    Facet(Vec<FacetHit>),
+    /// Neighbours within a sample.
+    Matrix(MatrixRows),
 }
 
 impl Reply {

@@ -32,7 +32,7 @@ pub(crate) fn decode_path(text: &str) -> Result<PointId, Failure> {
 }
 
 /// Hyphenated, 32 digits, `urn:uuid:` or braced.
-fn parse_uuid(text: &str) -> Option<PointId> {
+pub(crate) fn parse_uuid(text: &str) -> Option<PointId> {
     Uuid::try_parse(text)
         .ok()
         .map(|uuid| PointId::Uuid(uuid.into_bytes()))

@@ -8,6 +8,7 @@
 //! | `collections`, `aliases`, `index` | collections, their further names, payload indexes |
 //! | `points`, `payload`, `batch` | changes of points |
 //! | `read`, `query`, `search` | points by id, page by page, ranked |
+//! | `groups`, `facet`, `matrix` | results in groups, counts per value, distances in a sample |
 //! | `service`, `unsupported` | the server itself; what it cannot do |
 //!
 //! What these share lies in `claims`, `envelope`, `error`, `request` (around every request), `ids`,
@@ -20,9 +21,12 @@ mod claims;
 mod collections;
 mod envelope;
 mod error;
+mod facet;
 mod filter;
+mod groups;
 mod ids;
 mod index;
+mod matrix;
 mod order;
 mod params;
 mod payload;

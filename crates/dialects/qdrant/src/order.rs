@@ -84,15 +84,16 @@ pub(crate) fn check_index(schema: &Schema, order_by: &OrderBy) -> Result<(), Fai
         .is_some_and(|index| match index.params.kind {
             // An integer index may have been asked for without this ability.
             FieldKind::Integer => index.params.attributes.get("range") != Some(&Value::Bool(false)),
-            FieldKind::Float | FieldKind::Datetime | FieldKind::Uuid => true,
-            FieldKind::Keyword | FieldKind::Bool | FieldKind::Geo => false,
+            FieldKind::Float | FieldKind::Datetime => true,
+            FieldKind::Keyword | FieldKind::Bool | FieldKind::Uuid | FieldKind::Geo => false,
         });
     if ordered {
         return Ok(());
     }
     Err(Failure::bad_request(format_args!(
-        "No range index for `order_by` key: `{}`. Please create one to use `order_by`. Payload \
-         indexes of the types integer, float, datetime and uuid have an order",
+        "No range index for `order_by` key: `{}`. Please create one to use `order_by`. Check \
+         https://qdrant.tech/documentation/concepts/indexing/#payload-index to see which payload \
+         schemas support Range conditions",
         order_by.path
     )))
 }

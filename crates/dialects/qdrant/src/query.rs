@@ -16,15 +16,16 @@ use crate::record::ShownScored;
 use crate::request::{self, BODY, ShardKey};
 use crate::select::{WithPayload, WithVector};
 
+/// A query as the body writes it.
 #[derive(Deserialize)]
-struct WireQuery {
+pub(crate) struct WireQuery {
     prefetch: Option<Prefetches>,
     query: Option<WireRanking>,
     using: Option<String>,
     filter: Option<WireFilter>,
     params: Option<WireParams>,
     score_threshold: Option<f32>,
-    limit: Option<usize>,
+    pub(crate) limit: Option<usize>,
     offset: Option<usize>,
     #[serde(alias = "with_vectors")]
     with_vector: Option<WithVector>,
@@ -55,7 +56,11 @@ struct Points<'a> {
 }
 
 impl WireQuery {
-    fn decode(self, call: &Call<'_>, at: &str) -> Result<Ranked, Failure> {
+    /// `at` is the place of the query in the body, for errors.
+    ///
+    /// # Errors
+    /// When a part is malformed, out of bounds or not supported.
+    pub(crate) fn decode(self, call: &Call<'_>, at: &str) -> Result<Ranked, Failure> {
         match self.prefetch {
             Some(Prefetches::Many(many)) if many.is_empty() => {}
             Some(Prefetches::Many(_) | Prefetches::One(_)) => {

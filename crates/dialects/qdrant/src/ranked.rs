@@ -1,9 +1,11 @@
 //! Carrying out searches: the metric tells how thresholds and scores are translated.
 
 use gateway::Call;
-use model::{Query, Rank, Reply, Schema, ScoredPoint, Search, VectorKind};
+use model::aggregate::GroupKey;
+use model::{Groups, Query, Rank, Reply, Schema, ScoredPoint, Search};
 
 use crate::error::Failure;
+use crate::groups::Grouping;
 use crate::order;
 use crate::record::ShownScored;
 use crate::request;
@@ -43,14 +45,7 @@ impl Ranked {
                 order::check_index(schema, order_by)?;
                 Ok(Reported::One)
             }
-            Some(Rank::Nearest { field, .. }) => {
-                let field = schema
-                    .vector(field)
-                    .ok_or_else(|| model::Error::no_vector_field(field.as_str()))?;
-                match field.kind {
-                    VectorKind::Dense { metric, .. } => Reported::of(metric),
-                }
-            }
+            Some(Rank::Nearest { field, .. }) => Reported::of_field(schema, field),
         }
     }
 
@@ -99,6 +94,41 @@ pub(crate) async fn search(call: &Call<'_>, mut ranked: Ranked) -> Result<Result
     }
     let reply = request::query(call, Query::Search(Box::new(ranked.search))).await?;
     results(reply, reported, threshold)
+}
+
+/// Carries out one search, its results in groups.
+pub(crate) async fn groups(
+    call: &Call<'_>,
+    mut ranked: Ranked,
+    grouping: &Grouping,
+) -> Result<Vec<(GroupKey, Results)>, Failure> {
+    let schema = request::schema(call, ranked.search.collection.clone()).await?;
+    let reported = ranked.reported(&schema)?;
+    ranked.search.limit = grouping.groups.saturating_mul(grouping.per_group);
+    ranked.search.offset = 0;
+    request::hold(call, &schema, |limits| ranked.check(limits))?;
+    let threshold = ranked.score_threshold;
+    if !ranked.bounded(reported)? {
+        return Ok(Vec::new());
+    }
+    let query = Query::Groups(Box::new(Groups {
+        search: ranked.search,
+        by: grouping.by.clone(),
+        groups: grouping.groups,
+        per_group: grouping.per_group,
+    }));
+    let groups = match request::query(call, query).await? {
+        Reply::Groups(groups) => groups,
+        other => return Err(other.unexpected().into()),
+    };
+    let mut told = Vec::with_capacity(groups.len());
+    for group in groups {
+        let results = results(Reply::Scored(group.hits), reported, threshold)?;
+        if !results.points.is_empty() {
+            told.push((group.key, results));
+        }
+    }
+    Ok(told)
 }
 
 /// Carries out searches on one state of their collection.

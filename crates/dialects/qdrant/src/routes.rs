@@ -5,8 +5,8 @@ use gateway::Route;
 use http::Method;
 
 use crate::{
-    aliases, batch, collections, envelope, index, payload, points, query, read, search, service,
-    unsupported,
+    aliases, batch, collections, envelope, facet, groups, index, matrix, payload, points, query,
+    read, search, service, unsupported,
 };
 
 /// A row: method, path, access, handler, and a line for the manual.
@@ -104,9 +104,9 @@ pub(crate) const ROUTES: &[Route] = &[
     route!(POST, "/collections/{collection_name}/points/search/batch", Read,
         search::batch, "Several searches (older clients)"),
     route!(POST, "/collections/{collection_name}/points/query/groups", Read,
-        unsupported::groups, "Refused: not supported yet"),
+        groups::query, "Ranked points in groups"),
     route!(POST, "/collections/{collection_name}/points/search/groups", Read,
-        unsupported::groups, "Refused: not supported yet"),
+        groups::search, "Nearest points in groups (older clients)"),
     route!(POST, "/collections/{collection_name}/points/recommend", Read,
         unsupported::recommend, "Refused: not supported yet"),
     route!(POST, "/collections/{collection_name}/points/recommend/batch", Read,
@@ -118,11 +118,11 @@ pub(crate) const ROUTES: &[Route] = &[
     route!(POST, "/collections/{collection_name}/points/discover/batch", Read,
         unsupported::discover, "Refused: not supported yet"),
     route!(POST, "/collections/{collection_name}/points/search/matrix/pairs", Read,
-        unsupported::matrix, "Refused: not supported yet"),
+        matrix::pairs, "Distances in a random sample, as pairs"),
     route!(POST, "/collections/{collection_name}/points/search/matrix/offsets", Read,
-        unsupported::matrix, "Refused: not supported yet"),
+        matrix::offsets, "Distances in a random sample, as a sparse matrix"),
     route!(POST, "/collections/{collection_name}/facet", Read,
-        unsupported::facet, "Refused: not supported yet"),
+        facet::facet, "Number of points per value"),
     route!(GET, "/collections/{collection_name}/optimizations", Read,
         unsupported::optimizations, "Refused: not supported yet"),
     route!(PUT, "/collections/{collection_name}/vectors/{vector_name}", Tend,

@@ -1,6 +1,6 @@
 //! How internal similarities are told to Qdrant users, and their thresholds back.
 
-use model::Metric;
+use model::{Error, Metric, Schema, VectorKind, VectorName};
 
 use crate::error::Failure;
 
@@ -31,6 +31,18 @@ impl Reported {
             | Metric::Superstructure => Err(Failure::wrong_input(
                 "vectors of bits cannot be searched through this interface",
             )),
+        }
+    }
+
+    /// How scores of the vector field `name` are told.
+    ///
+    /// # Errors
+    /// When there is no such field, or its vectors cannot be searched.
+    pub(crate) fn of_field(schema: &Schema, name: &VectorName) -> Result<Self, Failure> {
+        let field = schema.vector(name);
+        let field = field.ok_or_else(|| Error::no_vector_field(name.as_str()))?;
+        match field.kind {
+            VectorKind::Dense { metric, .. } => Self::of(metric),
         }
     }
 

@@ -16,13 +16,14 @@ use crate::request::{self, BODY, ShardKey};
 use crate::select::{WithPayload, WithVector};
 use crate::vectors::{self, WireVector};
 
+/// A search as the body writes it.
 #[derive(Deserialize)]
-struct WireSearch {
+pub(crate) struct WireSearch {
     vector: WireNamed,
     filter: Option<WireFilter>,
     params: Option<WireParams>,
     #[serde(alias = "top")]
-    limit: usize,
+    pub(crate) limit: usize,
     offset: Option<usize>,
     with_payload: Option<WithPayload>,
     #[serde(alias = "with_vectors")]
@@ -83,7 +84,11 @@ impl<'de> Deserialize<'de> for WireNamed {
 }
 
 impl WireSearch {
-    fn decode(self, call: &Call<'_>, at: &str) -> Result<Ranked, Failure> {
+    /// `at` is the place of the search in the body, for errors.
+    ///
+    /// # Errors
+    /// When a part is malformed, out of bounds or not supported.
+    pub(crate) fn decode(self, call: &Call<'_>, at: &str) -> Result<Ranked, Failure> {
         request::no_shard_key(&self.shard_key)?;
         if self.limit == 0 {
             let text = "value 0 invalid, must be 1 or larger";

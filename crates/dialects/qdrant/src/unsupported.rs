@@ -16,21 +16,6 @@ pub(crate) async fn discover(_: &Call<'_>) -> Answer {
     Err(Failure::unsupported("`discover`"))
 }
 
-/// `POST …/groups`
-pub(crate) async fn groups(_: &Call<'_>) -> Answer {
-    Err(Failure::unsupported("grouping of results"))
-}
-
-/// `POST …/points/search/matrix/…`
-pub(crate) async fn matrix(_: &Call<'_>) -> Answer {
-    Err(Failure::unsupported("the distance matrix"))
-}
-
-/// `POST …/facet`
-pub(crate) async fn facet(_: &Call<'_>) -> Answer {
-    Err(Failure::unsupported("facets"))
-}
-
 /// `…/snapshots…`
 pub(crate) async fn snapshots(_: &Call<'_>) -> Answer {
     Err(Failure::unsupported("snapshots"))

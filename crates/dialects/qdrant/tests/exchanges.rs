@@ -15,6 +15,7 @@ const FILES: &[(&str, &str)] = &[
     ("collections", include_str!("exchanges/collections.http")),
     ("errors", include_str!("exchanges/errors.http")),
     ("filters", include_str!("exchanges/filters.http")),
+    ("aggregates", include_str!("exchanges/aggregates.http")),
     ("points", include_str!("exchanges/points.http")),
     ("reads", include_str!("exchanges/reads.http")),
     ("searches", include_str!("exchanges/searches.http")),
@@ -70,6 +71,11 @@ fn golden(name: &str) {
         writeln!(text, "{line}\n{}", exchange(&world, &listener, request)).unwrap();
     }
     insta::assert_snapshot!(name, text);
+}
+
+#[test]
+fn aggregates() {
+    golden("aggregates");
 }
 
 #[test]

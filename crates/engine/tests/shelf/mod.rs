@@ -43,6 +43,7 @@ impl Shelf {
     }
 
     /// Everything that was ever stored.
+    #[allow(dead_code, reason = "not every suite compares what is stored")]
     pub(crate) fn contents(&self) -> BTreeMap<String, Vec<(String, Bytes)>> {
         self.parts.clone()
     }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context as TaskContext, Poll, Waker};
 
 use gateway::{Build, Clock, Config, Context, Gateway, Listener, MetricsSource, Mount};
+use model::aggregate::{FacetHit, FacetValue, Group, GroupKey, Groups, MatrixRows};
 use model::query::{PayloadSelect, VectorSelect};
 use model::reply::OrderValue;
 use model::schema::VectorField;
@@ -215,7 +216,42 @@ fn answer(query: Query) -> Result<Reply, Error> {
             .map(scored)
             .collect::<Result<_, _>>()
             .map(Reply::Batch),
+        Query::Groups(groups) => grouped(&groups),
+        Query::Facet(facet) => {
+            schema(&facet.collection)?;
+            let hit = |value, count| FacetHit { value, count };
+            Ok(Reply::Facet(vec![
+                hit(FacetValue::Text("Solaris".into()), 2),
+                hit(FacetValue::Int(1961), 1),
+                hit(FacetValue::Bool(true), 1),
+                hit(FacetValue::Uuid([0x11; 16]), 1),
+            ]))
+        }
+        Query::Matrix(matrix) => {
+            schema(&matrix.collection)?;
+            Ok(Reply::Matrix(MatrixRows {
+                ids: vec![PointId::Num(1), PointId::Num(2), PointId::Uuid([0x11; 16])],
+                rows: vec![vec![(2, -4.0), (1, -25.0)], vec![(0, -25.0)], vec![]],
+            }))
+        }
     }
+}
+
+/// Two groups with the same results.
+fn grouped(groups: &Groups) -> Result<Reply, Error> {
+    let Reply::Scored(hits) = scored(&groups.search)? else {
+        panic!("a search is answered with results");
+    };
+    let keys = [
+        GroupKey::Int(7),
+        GroupKey::Text("550e8400-e29b-41d4-a716-446655440000".into()),
+        GroupKey::Text("Solaris".into()),
+    ];
+    let group = |key| Group {
+        key,
+        hits: hits.clone(),
+    };
+    Ok(Reply::Groups(keys.map(group).into()))
 }
 
 fn carry_out(command: Command) -> Result<Outcome, Error> {
