@@ -157,22 +157,27 @@ impl Drop for Server {
     }
 }
 
-/// Processor time of the threads of a process (`self` or a number) in seconds. The scheduler
-/// counts nanoseconds; `/proc/…/stat` would count hundredths of a second.
+/// Processor time of a process (`self` or a number) so far, in seconds.
 pub(crate) fn cpu_s(process: &str) -> io::Result<f64> {
-    let mut nanoseconds = 0;
+    let mut seconds = 0.0;
     for task in fs::read_dir(format!("/proc/{process}/task"))? {
         // A thread may have ended in between; its time is lost, and threads that serve stay.
-        let Ok(line) = fs::read_to_string(task?.path().join("schedstat")) else {
-            continue;
-        };
-        let first = line
-            .split_whitespace()
-            .next()
-            .and_then(|n| n.parse::<u64>().ok());
-        nanoseconds += first.unwrap_or(0);
+        seconds += run_s(&task?.path()).unwrap_or(0.0);
     }
-    Ok(nanoseconds as f64 / 1e9)
+    Ok(seconds)
+}
+
+/// Processor time of the calling thread so far, in seconds.
+pub(crate) fn thread_cpu_s() -> io::Result<f64> {
+    run_s(Path::new("/proc/thread-self"))
+}
+
+/// The scheduler counts nanoseconds; `/proc/…/stat` would count hundredths of a second.
+fn run_s(thread: &Path) -> io::Result<f64> {
+    let line = fs::read_to_string(thread.join("schedstat"))?;
+    let first = line.split_whitespace().next();
+    let nanoseconds = first.and_then(|n| n.parse::<u64>().ok());
+    Ok(nanoseconds.ok_or_else(|| io::Error::other("schedstat"))? as f64 / 1e9)
 }
 
 fn resident_by_file(maps: &str, folder: &str) -> Vec<(String, u64)> {

@@ -11,7 +11,7 @@ use index::DenseBlock;
 use serde_json::{Value, json};
 
 use crate::dataset::Dataset;
-use crate::http_in_process;
+use crate::http_in_process::{self, CpuUs};
 use crate::http_load::{self, COLLECTION, Folder, Input, array};
 use crate::http_process::{Binary, Server};
 use crate::http_wire::{Wire, request};
@@ -64,7 +64,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         .map(|&connections| measure(&server, &requests, connections, arguments.searches))
         .collect::<io::Result<Vec<_>>>()?;
     server.stop()?;
-    let in_process_us = http_in_process::cpu_us(folder.path(), &dataset, K, arguments.searches)?;
+    let in_process = http_in_process::cpu_us(folder.path(), &dataset, K, arguments.searches)?;
     let rows = dataset.rows() as f64;
     let report = json!({
         "dataset": dataset.name,
@@ -75,10 +75,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         "upload_cpu_s": loaded.upload_cpu_s,
         "indexed_s": loaded.indexed_s,
         "recall_at_10": recall,
-        "in_process_cpu_us": in_process_us,
-        "levels": levels.iter().map(|level| as_json(level, in_process_us)).collect::<Vec<_>>(),
+        "in_process_cpu_us": in_process.busy,
+        "in_process_woken_cpu_us": in_process.woken,
+        "levels": levels.iter().map(|level| as_json(level, &in_process)).collect::<Vec<_>>(),
     });
-    print(&report, &levels, in_process_us);
+    print(&report, &levels, &in_process);
     if let Some(path) = &arguments.json {
         std::fs::write(path, serde_json::to_string_pretty(&report)?)?;
     }
@@ -169,18 +170,19 @@ fn ask(wire: &mut Wire, requests: &[Vec<u8>], first: usize, count: usize) -> io:
     .collect()
 }
 
-fn as_json(level: &Level, in_process_us: f64) -> Value {
+fn as_json(level: &Level, in_process: &CpuUs) -> Value {
     json!({
         "connections": level.connections,
         "qps": level.qps,
         "p50_us": level.p50_us,
         "p99_us": level.p99_us,
         "server_cpu_us": level.cpu_us,
-        "cpu_ratio": level.cpu_us / in_process_us,
+        "cpu_ratio": level.cpu_us / in_process.busy,
+        "cpu_ratio_woken": level.cpu_us / in_process.woken,
     })
 }
 
-fn print(report: &Value, levels: &[Level], in_process_us: f64) {
+fn print(report: &Value, levels: &[Level], in_process: &CpuUs) {
     let number = |name: &str| report[name].as_f64().unwrap_or(f64::NAN);
     println!(
         "\n{} over HTTP: {} × {}",
@@ -195,22 +197,23 @@ fn print(report: &Value, levels: &[Level], in_process_us: f64) {
     );
     println!("recall@{K} {:.4}", number("recall_at_10"));
     println!(
-        "{:<12} {:>8} {:>9} {:>9} {:>14} {:>7}",
-        "", "QPS", "p50 µs", "p99 µs", "CPU µs", "ratio"
+        "{:<18} {:>8} {:>9} {:>9} {:>14} {:>7} {:>9}",
+        "", "QPS", "p50 µs", "p99 µs", "CPU µs", "/ busy", "/ woken"
     );
-    println!(
-        "{:<12} {:>8} {:>9} {:>9} {in_process_us:>14.1} {:>7}",
-        "in process", "", "", "", "1"
-    );
+    let CpuUs { busy, woken } = in_process;
+    for (name, us) in [("in process, busy", busy), ("in process, woken", woken)] {
+        println!("{name:<18} {:>8} {:>9} {:>9} {us:>14.1}", "", "", "");
+    }
     for level in levels {
         println!(
-            "{:<12} {:>8.0} {:>9.0} {:>9.0} {:>14.1} {:>7.2}",
+            "{:<18} {:>8.0} {:>9.0} {:>9.0} {:>14.1} {:>7.2} {:>9.2}",
             format!("{} conn", level.connections),
             level.qps,
             level.p50_us,
             level.p99_us,
             level.cpu_us,
-            level.cpu_us / in_process_us,
+            level.cpu_us / busy,
+            level.cpu_us / woken,
         );
     }
 }

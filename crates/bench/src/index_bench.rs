@@ -165,10 +165,9 @@ fn measure(dataset: &Dataset, arguments: &Arguments) -> Result<Vec<Line>, Box<dy
         } = *arguments;
         let settings = peers::Settings { k, runs, threads };
         for script in peers::scripts(&arguments.peer_scripts)? {
-            match peers::run(&arguments.python, &script, dataset, &folder, &settings) {
-                Ok(peer) => lines.push(peer_line(peer, dataset.rows())),
-                Err(error) => eprintln!("{error}"),
-            }
+            // A table without the peer that was asked for would be read as if it had none.
+            let peer = peers::run(&arguments.python, &script, dataset, &folder, &settings)?;
+            lines.push(peer_line(peer, dataset.rows()));
         }
     }
     Ok(lines)
