@@ -41,6 +41,7 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     ("server", &["app", "storage-object"]),
+    ("workers", &["app"]),
     ("testkit", &["*"]),
     ("bench", &["*"]),
     ("guest", &["*"]),
@@ -66,7 +67,10 @@ const NOT_IN_CORE: &[&str] = &[
     "reqwest",
 ];
 
-/// A manifest below `crates/`, read.
+/// Adapters that stand beside `crates/` at the top of the repository.
+const ADAPTERS: &[&str] = &["workers"];
+
+/// A manifest of ours, read.
 struct Manifest {
     file: File,
     /// `engine`, `dialects/qdrant`, …
@@ -108,11 +112,14 @@ fn manifests() -> Vec<Manifest> {
     files_ending("Cargo.toml")
         .into_iter()
         .filter_map(|file| {
-            let krate = file
-                .path
-                .strip_prefix("crates/")?
-                .strip_suffix("/Cargo.toml")?
-                .to_owned();
+            let folder = file.path.strip_suffix("/Cargo.toml")?;
+            let krate = match folder.strip_prefix("crates/") {
+                Some(krate) => krate.to_owned(),
+                None => folder.to_owned(),
+            };
+            if krate == folder && !ADAPTERS.contains(&folder) {
+                return None;
+            }
             let table = file.text()?.parse().expect("a manifest is TOML");
             Some(Manifest { file, krate, table })
         })
