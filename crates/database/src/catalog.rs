@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use model::{
-    AliasChange, CollectionName, CollectionRef, DatabaseName, Error, ErrorKind, Outcome, Schema,
-    Subject,
+    AliasChange, CollectionName, CollectionRef, DatabaseName, Error, ErrorKind, Object, Outcome,
+    Schema, Subject,
 };
 use storage::Ulid;
 use storage::codec::{self, CatalogChange, CatalogState};
@@ -29,6 +29,8 @@ pub(crate) struct Registered {
 pub(crate) struct Catalog {
     collections: Arc<BTreeMap<CollectionRef, Registered>>,
     aliases: Arc<BTreeMap<CollectionRef, CollectionName>>,
+    /// What dialects keep, by database.
+    attributes: Arc<BTreeMap<DatabaseName, Arc<Object>>>,
     /// Dropped collections of which objects may be left. Not part of checkpoints, which are
     /// written only when it is empty: until then, replaying the log finds them again.
     dropped: Arc<Vec<Ulid>>,
@@ -54,6 +56,13 @@ impl Catalog {
         Ok(Self {
             collections: Arc::new(collections.collect()),
             aliases: Arc::new(state.aliases.into_iter().collect()),
+            attributes: Arc::new(
+                state
+                    .attributes
+                    .into_iter()
+                    .map(|(name, kept)| (name, Arc::new(kept)))
+                    .collect(),
+            ),
             dropped: Arc::default(),
         })
     }
@@ -71,6 +80,11 @@ impl Catalog {
                 .aliases
                 .iter()
                 .map(|(from, to)| (from.clone(), to.clone()))
+                .collect(),
+            attributes: self
+                .attributes
+                .iter()
+                .map(|(name, kept)| (name.clone(), Object::clone(kept)))
                 .collect(),
         };
         // What is in the catalog was encoded once before, into its log.
@@ -102,6 +116,15 @@ impl Catalog {
     /// All aliases and where they point, ascending.
     pub(crate) fn aliases(&self) -> impl Iterator<Item = (&CollectionRef, &CollectionName)> {
         self.aliases.iter()
+    }
+
+    /// What dialects keep in a database.
+    ///
+    /// # Errors
+    /// `NotFound` about the database.
+    pub(crate) fn attributes(&self, database: &DatabaseName) -> Result<Arc<Object>, Error> {
+        known_database(database)?;
+        Ok(self.attributes.get(database).cloned().unwrap_or_default())
     }
 
     /// Dropped collections of which objects may be left.
@@ -200,6 +223,15 @@ impl State for Catalog {
                 changes
                     .iter()
                     .try_for_each(|change| next.change_alias(database, change))?;
+                Outcome::Done
+            }
+            CatalogChange::Attributes {
+                database,
+                attributes,
+            } => {
+                known_database(database)?;
+                let kept = Arc::new(attributes.clone());
+                Arc::make_mut(&mut next.attributes).insert(database.clone(), kept);
                 Outcome::Done
             }
         };
@@ -372,6 +404,19 @@ mod tests {
             Ulid::from_bytes([2; 16])
         );
         assert_eq!(again.collections().count(), 1);
+    }
+
+    #[test]
+    fn attributes_are_kept_by_checkpoints() {
+        let attributes: Object = [("a", model::Value::Int(1))].into_iter().collect();
+        let change = CatalogChange::Attributes {
+            database: DatabaseName::default(),
+            attributes: attributes.clone(),
+        };
+        let catalog = after(&[change]);
+        let again = Catalog::decode(&catalog.encode().unwrap()[0]).unwrap();
+        let kept = again.attributes(&DatabaseName::default()).unwrap();
+        assert_eq!(*kept, attributes);
     }
 
     #[test]

@@ -88,9 +88,17 @@ impl Live {
     pub(crate) fn status(&self, engine: Status) -> Status {
         match self.damage.get().or_else(|| self.journal.read_only()) {
             Some(reason) => Status::ReadOnly(reason.message.clone()),
-            None if self.upkeep.is_busy() => Status::Optimizing,
-            None => engine,
+            None => match (self.upkeep.status(), engine) {
+                (Some(status), _) => status,
+                (None, Status::Optimizing) if !self.upkeep.is_awake() => Status::Pending,
+                (None, engine) => engine,
+            },
         }
+    }
+
+    /// What the background does and has done.
+    pub(crate) fn watch(&self) -> model::Upkeep {
+        self.upkeep.watch(&self.content().state)
     }
 
     /// Schema and state, for a person.
@@ -98,6 +106,7 @@ impl Live {
         let info = self.content().state.collection.info(&self.name);
         CollectionInfo {
             status: self.status(info.status.clone()),
+            queued: self.journal.waiting() as u64,
             ..info
         }
     }

@@ -258,6 +258,13 @@ impl Executor for Database {
             Command::ChangeAliases { database, changes } => {
                 Box::pin(self.change_aliases(database, changes))
             }
+            Command::SetAttributes {
+                database,
+                attributes,
+            } => Box::pin(self.change(CatalogChange::Attributes {
+                database,
+                attributes,
+            })),
             Command::Write {
                 collection,
                 operations,

@@ -24,6 +24,18 @@ pub(crate) async fn answer(database: &Database, query: Query) -> Result<Reply, E
             let view = view(database, &name).await?;
             Ok(Reply::Schema(Arc::clone(view.state.collection.schema())))
         }
+        Query::MeasureCollection(name) => {
+            let view = view(database, &name).await?;
+            Ok(Reply::Size(view.state.collection.size()))
+        }
+        Query::WatchUpkeep(name) => {
+            let live = database.live(&name).await?;
+            Ok(Reply::Upkeep(Box::new(live.watch())))
+        }
+        Query::ReadAttributes(name) => {
+            let kept = database.catalog.view().state.attributes(&name)?;
+            Ok(Reply::Attributes(kept))
+        }
         Query::Retrieve {
             collection,
             ids,

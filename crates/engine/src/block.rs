@@ -59,6 +59,11 @@ impl RowBlock {
         ObjectRef::read(self.payload_bytes(row)).unwrap_or_else(ObjectRef::empty)
     }
 
+    /// Bytes of all payloads.
+    pub(crate) fn payloads_len(&self) -> usize {
+        self.payloads.len()
+    }
+
     /// Bytes in memory or in the store, without the directory.
     pub(crate) fn bytes_len(&self) -> usize {
         let vectors: usize = self.vectors.iter().map(Vectors::bytes_len).sum();

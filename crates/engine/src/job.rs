@@ -95,6 +95,11 @@ impl Job {
         self.sources.iter().filter_map(|live| live.segment.id)
     }
 
+    /// All that it reads, growing rows included.
+    pub(crate) fn live_sources(&self) -> impl Iterator<Item = &LiveSegment> {
+        self.sources.iter()
+    }
+
     /// Live rows that it works on.
     pub fn rows(&self) -> u64 {
         self.sources

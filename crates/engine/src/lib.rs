@@ -26,6 +26,7 @@ mod search;
 mod segment;
 mod select;
 mod settings;
+mod size;
 mod source;
 mod vectors;
 mod walk_by_id;

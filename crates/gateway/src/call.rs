@@ -1,5 +1,6 @@
 //! What a handler is given.
 
+use std::any::Any;
 use std::borrow::Cow;
 
 use bytes::Bytes;
@@ -16,6 +17,8 @@ pub struct Call<'a> {
     pub context: &'a Context,
     /// Responses of this dialect so far.
     pub counters: &'a Counters,
+    /// What the dialect remembers.
+    pub memory: &'a (dyn Any + Send + Sync),
     /// The query string as it came, without the question mark; empty when there is none.
     pub query: &'a str,
     /// The headers of the request.

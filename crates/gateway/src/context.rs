@@ -20,10 +20,32 @@ pub trait MetricsSource: Send + Sync {
     /// Whether requests can be answered: recovery is over and nothing is being closed.
     fn is_ready(&self) -> bool;
 
+    /// Memory and disk, as far as the host can tell.
+    fn resources(&self) -> Resources {
+        Resources::default()
+    }
+
     /// When the host started, as RFC 3339 writes it; `None` where it has no calendar.
     fn started_at(&self) -> Option<String> {
         None
     }
+}
+
+/// Memory and disk, as far as the host can tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Resources {
+    /// Bytes of this process that are resident, mapped files included.
+    pub resident_bytes: Option<u64>,
+    /// Bytes of them that no file stands behind.
+    pub anonymous_bytes: Option<u64>,
+    /// Bytes of memory that this process could have.
+    pub memory_bytes: Option<u64>,
+    /// Bytes in use of the file system that the data lies on.
+    pub disk_used_bytes: Option<u64>,
+    /// Bytes of that file system.
+    pub disk_bytes: Option<u64>,
+    /// Processors that this process may use.
+    pub processors: Option<u64>,
 }
 
 /// Facts about the running build.

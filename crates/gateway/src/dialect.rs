@@ -1,9 +1,14 @@
 //! What a dialect is to the gateway, and why a request is refused before its handler.
 
+use std::any::Any;
+
 use http::{HeaderMap, Method};
 use model::{BoxFuture, Error, Executor};
 
 use crate::{Denied, Grant, Response, Route, TokenFault, access};
+
+/// What a dialect remembers between requests. Only the dialect knows its type.
+pub type Memory = Box<dyn Any + Send + Sync>;
 
 /// One HTTP interface: a table of routes and the shapes of its refusals.
 pub trait Dialect: Send + Sync {
@@ -16,6 +21,11 @@ pub trait Dialect: Send + Sync {
     /// The answer to a request that no handler will see, or whose handler broke down.
     /// `seconds` is how long the request took.
     fn refuse(&self, refusal: &Refusal, seconds: f64) -> Response;
+
+    /// What it remembers between requests; made once per gateway and given to every handler.
+    fn memory(&self) -> Memory {
+        Box::new(())
+    }
 
     /// The parameter of the path in which a route names its collection.
     fn collection_parameter(&self) -> &'static str {

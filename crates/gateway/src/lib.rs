@@ -38,9 +38,9 @@ use bytes::Bytes;
 
 pub use access::{Access, CollectionGrant, Denied, Grant, Keys, Level};
 pub use call::Call;
-pub use context::{Build, Clock, Context, MetricsSource};
+pub use context::{Build, Clock, Context, MetricsSource, Resources};
 pub use counters::{Count, Counters};
-pub use dialect::{Dialect, Refusal};
+pub use dialect::{Dialect, Memory, Refusal};
 pub use model::BoxFuture;
 pub use route::{Handler, Route};
 pub use service::{Config, Gateway, Listener, Mount};

@@ -8,10 +8,12 @@ use http::{HeaderValue, Method, Uri};
 use model::{BoxFuture, Executor};
 
 use crate::call::seconds_since;
+use crate::counters::Took;
 use crate::router::{Found, Router};
 use crate::unwind::Guarded;
 use crate::{
-    Access, Call, Context, Counters, Dialect, Grant, Keys, Refusal, Request, Response, cors, path,
+    Access, Call, Context, Counters, Dialect, Grant, Keys, Memory, Refusal, Request, Response,
+    cors, path,
 };
 
 /// Settings of a gateway.
@@ -51,6 +53,7 @@ struct Mounted {
     dialect: &'static dyn Dialect,
     router: Router,
     counters: Counters,
+    memory: Memory,
 }
 
 /// Every dialect over one executor.
@@ -83,6 +86,7 @@ impl Gateway {
             dialect,
             router: Router::new(dialect.routes()),
             counters: Counters::new(dialect.routes()),
+            memory: dialect.memory(),
         };
         Arc::new(Self {
             executor,
@@ -181,6 +185,7 @@ impl Gateway {
             Ok(grant) => grant,
             Err(refusal) => return dialect.refuse(&refusal, seconds()),
         };
+        let collection = collection.map(str::to_owned);
         let (index, params) = match found {
             Found::Route { index, params } => (index, params),
             Found::WrongMethod { allowed } => {
@@ -196,6 +201,7 @@ impl Gateway {
                 executor: &*self.executor,
                 context: &self.context,
                 counters: &mounted.counters,
+                memory: &*mounted.memory,
                 query: parts.uri.query().unwrap_or_default(),
                 headers: &parts.headers,
                 body,
@@ -207,12 +213,13 @@ impl Gateway {
             let answered = Guarded(Box::pin(async move { handler(call).await })).await;
             answered.unwrap_or_else(|| dialect.refuse(&Refusal::Panicked, seconds()))
         };
-        let micros = self
-            .context
-            .clock
-            .now_micros()
-            .saturating_sub(started_micros);
-        mounted.counters.count(index, response.status(), micros);
+        let clock = &self.context.clock;
+        let took = Took {
+            micros: clock.now_micros().saturating_sub(started_micros),
+            ended_ms: clock.unix_ms(),
+        };
+        let counters = &mounted.counters;
+        counters.count(index, collection.as_deref(), response.status(), took);
         response
     }
 

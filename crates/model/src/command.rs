@@ -29,6 +29,14 @@ pub enum Command {
         /// In order.
         changes: Vec<AliasChange>,
     },
+    /// Replaces what a database keeps for its dialects and does not read itself, one object per
+    /// dialect name.
+    SetAttributes {
+        /// Which database.
+        database: DatabaseName,
+        /// All of them.
+        attributes: Object,
+    },
     /// Applies operations to one collection in order, all or none.
     Write {
         /// Collection or alias.

@@ -1,5 +1,7 @@
 //! Points in time as payloads write them.
 
+use core::fmt;
+
 use jiff::Timestamp as JiffTimestamp;
 use jiff::civil;
 use jiff::tz::TimeZone;
@@ -33,6 +35,17 @@ impl Timestamp {
     }
 }
 
+impl fmt::Display for Timestamp {
+    /// As RFC 3339 writes it, in UTC.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match JiffTimestamp::from_microsecond(self.0) {
+            Ok(instant) => write!(f, "{instant}"),
+            // Beyond the year 9999 there is no such form.
+            Err(_) => write!(f, "{}", self.0),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,6 +67,15 @@ mod tests {
             Timestamp::parse("2024-02-29"),
             Timestamp::parse("2024-02-29T00:00:00Z")
         );
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        for micros in [0, -1, 1_709_209_800_000_000, 1_709_209_800_123_456] {
+            let text = alloc::format!("{}", Timestamp(micros));
+            assert_eq!(Timestamp::parse(&text), Some(Timestamp(micros)), "{text}");
+        }
+        assert_eq!(alloc::format!("{}", Timestamp(0)), "1970-01-01T00:00:00Z");
     }
 
     #[test]

@@ -22,6 +22,7 @@ pub mod path;
 pub mod query;
 pub mod reply;
 pub mod schema;
+pub mod upkeep;
 pub mod value;
 pub mod vector;
 
@@ -39,10 +40,11 @@ pub use path::{FieldPath, Step};
 pub use query::{
     Direction, OrderBy, Query, Rank, Search, SearchParams, Select, StartFrom, VectorQuery,
 };
-pub use reply::{CollectionInfo, Outcome, Record, Reply, ScoredPoint, Status};
+pub use reply::{CollectionInfo, CollectionSize, Outcome, Record, Reply, ScoredPoint, Status};
 pub use schema::{
     ConfigChange, Dim, FieldIndex, FieldKind, HnswConfig, IndexParams, Residency, Schema,
     VectorField, VectorKind,
 };
+pub use upkeep::{PlannedTask, SegmentSize, Task, TaskEnd, TaskFailure, Upkeep};
 pub use value::{Object, Value};
 pub use vector::{MultiVector, NamedVectors, SparseVector, Vector};

@@ -21,6 +21,12 @@ pub enum Query {
     /// `Reply::Schema`: the schema alone, in constant time; dialects ask it before a search, whose
     /// scores they report as the metric demands.
     ReadSchema(CollectionRef),
+    /// `Reply::Size`, cheaper than a description.
+    MeasureCollection(CollectionRef),
+    /// `Reply::Upkeep`.
+    WatchUpkeep(CollectionRef),
+    /// `Reply::Attributes`: what [`SetAttributes`](crate::Command::SetAttributes) left.
+    ReadAttributes(DatabaseName),
     /// `Reply::Records`, in the order of `ids`; unknown ids are left out, repeated ones answered
     /// once.
     Retrieve {

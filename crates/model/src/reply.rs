@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use crate::aggregate::{FacetHit, Group, MatrixRows};
 use crate::schema::Schema;
 use crate::vector::NamedVectors;
-use crate::{CollectionName, Error, FieldPath, Object, PointId, Timestamp};
+use crate::{CollectionName, Error, FieldPath, Object, PointId, Timestamp, Upkeep};
 
 /// The result of a [`Command`](crate::Command).
 #[derive(Clone, Debug, PartialEq)]
@@ -37,6 +37,12 @@ pub enum Reply {
     Collection(Box<CollectionInfo>),
     /// A collection's schema.
     Schema(Arc<Schema>),
+    /// How large a collection is.
+    Size(CollectionSize),
+    /// Background work of a collection.
+    Upkeep(Box<Upkeep>),
+    /// What a database keeps for its dialects.
+    Attributes(Arc<Object>),
     /// Points.
     Records(Vec<Record>),
     /// One page of a scroll.
@@ -113,6 +119,12 @@ pub struct CollectionInfo {
     pub status: Status,
     /// Live points.
     pub points: u64,
+    /// Live vectors by field, in the order of the schema.
+    pub vectors: Vec<u64>,
+    /// Bytes that they and the payloads take.
+    pub size: CollectionSize,
+    /// Writes that wait to be applied.
+    pub queued: u64,
     /// Live vectors that an index covers.
     pub indexed_vectors: u64,
     /// Growing and sealed segments.
@@ -123,6 +135,17 @@ pub struct CollectionInfo {
     pub operation: u64,
 }
 
+/// How large a collection is. Deleted rows that still take room are left out by their share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct CollectionSize {
+    /// Live points.
+    pub points: u64,
+    /// Bytes of their vectors.
+    pub vector_bytes: u64,
+    /// Bytes of their payloads, as they are stored.
+    pub payload_bytes: u64,
+}
+
 /// Health of a collection.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Status {
@@ -130,6 +153,10 @@ pub enum Status {
     Ready,
     /// Sealing, indexing or merging is under way.
     Optimizing,
+    /// Something is to be sealed, indexed or merged, and nothing does it.
+    Pending,
+    /// Background work fails and is tried again, with the reason. Reads and writes go on.
+    Failing(String),
     /// Readable but not writable, with the reason.
     ReadOnly(String),
 }

@@ -1,13 +1,16 @@
 //! What `/metrics` tells about the database and the process. The dialect that is asked puts its own
 //! beside it: collections, their points, responses.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use app::gateway::Resources;
 use app::{CollectionStats, Database, DatabaseStats, MetricsSource, Status};
 
 use crate::exposition::{Exposition, Kind};
-use crate::process::ProcessStats;
+use crate::process::{self, ProcessStats};
 
 /// Metrics of a running server.
 #[derive(Default)]
@@ -16,12 +19,24 @@ pub struct ServerMetrics {
     database: OnceLock<Arc<Database>>,
     /// Requests are refused once it stops.
     stopping: AtomicBool,
+    /// Where the data lies, if it lies on a disk.
+    directory: Option<PathBuf>,
+    /// When this began to be, as RFC 3339 writes it.
+    started_at: Option<String>,
 }
 
 impl ServerMetrics {
-    /// Of this process; there is no database yet.
-    pub fn new() -> Self {
-        Self::default()
+    /// Of this process, whose data lies in `directory`; there is no database yet.
+    pub fn new(directory: Option<PathBuf>) -> Self {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        let micros = since
+            .ok()
+            .and_then(|since| i64::try_from(since.as_micros()).ok());
+        Self {
+            directory,
+            started_at: micros.map(|micros| app::model::Timestamp(micros).to_string()),
+            ..Self::default()
+        }
     }
 
     /// From now on of `database` too. A second call changes nothing.
@@ -40,6 +55,24 @@ impl MetricsSource for ServerMetrics {
     fn metrics(&self) -> String {
         let stats = self.database.get().map(|database| database.stats());
         render(&stats.unwrap_or_default(), ProcessStats::read())
+    }
+
+    fn started_at(&self) -> Option<String> {
+        self.started_at.clone()
+    }
+
+    fn resources(&self) -> Resources {
+        let process = ProcessStats::read();
+        let disk = self.directory.as_deref().and_then(process::disk_bytes);
+        let processors = std::thread::available_parallelism().ok();
+        Resources {
+            resident_bytes: process.map(|process| process.resident_bytes),
+            anonymous_bytes: process.map(|process| process.anonymous_bytes),
+            memory_bytes: process::memory_bytes(),
+            disk_used_bytes: disk.map(|(used, _)| used),
+            disk_bytes: disk.map(|(_, total)| total),
+            processors: processors.map(|count| count.get() as u64),
+        }
     }
 
     fn is_ready(&self) -> bool {
@@ -103,7 +136,7 @@ fn sizes(text: &mut Exposition, open: &[CollectionStats]) {
         "1 when a collection takes no writes.",
     );
     per_collection(text, open, family, |c| match c.status {
-        Status::Ready | Status::Optimizing => 0,
+        Status::Ready | Status::Optimizing | Status::Pending | Status::Failing(_) => 0,
         Status::ReadOnly(_) => 1,
     });
 }

@@ -1,6 +1,7 @@
 //! What the system knows about this process (Linux; elsewhere nothing is known).
 
 use std::fs;
+use std::path::Path;
 
 /// Memory and other resources of this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,9 +45,44 @@ impl ProcessStats {
     }
 }
 
+/// Memory that this process could have: the machine's, or what its control group leaves of it.
+pub fn memory_bytes() -> Option<u64> {
+    let machine = meminfo_bytes(&fs::read_to_string("/proc/meminfo").ok()?)?;
+    let group = fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
+    let group = group.and_then(|text| text.trim().parse::<u64>().ok());
+    Some(group.map_or(machine, |group| group.min(machine)))
+}
+
+fn meminfo_bytes(text: &str) -> Option<u64> {
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kib: u64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(kib * 1024)
+}
+
+/// Bytes in use and in all of the file system on which `path` lies.
+pub fn disk_bytes(path: &Path) -> Option<(u64, u64)> {
+    let disk = rustix::fs::statvfs(path).ok()?;
+    let total = disk.f_blocks * disk.f_frsize;
+    // What is kept back for the administrator counts as used: we cannot have it.
+    Some((total - (disk.f_bavail * disk.f_frsize).min(total), total))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn memory_and_disk_are_known() {
+        assert_eq!(
+            meminfo_bytes("MemTotal:  2 kB\nMemFree: 1 kB\n"),
+            Some(2048)
+        );
+        let (used, total) = disk_bytes(Path::new(".")).expect("this directory lies on a disk");
+        assert!(used <= total && total > 0);
+        assert_eq!(disk_bytes(Path::new("/no/such/place")), None);
+    }
 
     #[test]
     fn the_status_page_is_read() {

@@ -55,7 +55,10 @@ pub async fn serve(settings: &Settings) -> Result<(), ServeError> {
     };
     let store = open_store(settings).map_err(data)?;
     let host = Arc::new(NativeHost::new());
-    let metrics = Arc::new(ServerMetrics::new());
+    let metrics = Arc::new(ServerMetrics::new(match &settings.data {
+        Data::Directory(path) => Some(path.clone()),
+        Data::Memory => None,
+    }));
     let app = App::open(store, host, config(settings, &metrics))
         .await
         .map_err(data)?;

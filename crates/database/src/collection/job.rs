@@ -8,7 +8,7 @@ use engine::{
 };
 use futures::channel::oneshot;
 use futures::future::{Either, select};
-use model::{Error, ErrorKind, Subject};
+use model::{Error, ErrorKind, SegmentSize, Subject, Task, TaskEnd, TaskFailure};
 use storage::container;
 use storage::{Body, Ulid};
 
@@ -25,7 +25,10 @@ const PROGRESS_MS: u64 = 5_000;
 
 /// A job that runs, as others see it.
 pub(super) struct Running {
+    id: Ulid,
     kind: JobKind,
+    segments: Vec<SegmentSize>,
+    started_ms: u64,
     since_us: u64,
     done: AtomicU64,
     total: AtomicU64,
@@ -41,6 +44,41 @@ impl Running {
             done: self.done.load(Ordering::Relaxed),
             total: self.total.load(Ordering::Relaxed),
             running_ms: now_us.saturating_sub(self.since_us) / 1000,
+        }
+    }
+
+    /// As it is told to people; `end` once it has ended.
+    pub(super) fn task(&self, end: Option<TaskEnd>) -> Task {
+        Task {
+            id: u128::from_be_bytes(self.id.to_bytes()),
+            kind: self.kind.label(),
+            segments: self.segments.clone(),
+            started_ms: self.started_ms,
+            done: self.done.load(Ordering::Relaxed),
+            total: self.total.load(Ordering::Relaxed),
+            end,
+        }
+    }
+
+    /// The segments that it works on.
+    pub(super) fn segments(&self) -> &[SegmentSize] {
+        &self.segments
+    }
+
+    /// How it ended, now.
+    fn end(&self, live: &Live, outcome: &Result<(), Error>) -> TaskEnd {
+        let host = &live.shared.host;
+        let failure = outcome.as_ref().err().map(|error| {
+            let text = error.message.clone();
+            match self.is_cancelled() {
+                true => TaskFailure::Cancelled(text),
+                false => TaskFailure::Error(text),
+            }
+        });
+        TaskEnd {
+            at_ms: host.unix_ms(),
+            took_us: host.monotonic_us().saturating_sub(self.since_us),
+            failure,
         }
     }
 
@@ -83,7 +121,10 @@ pub(super) fn start(live: &Arc<Live>, lane: LaneName, view: Arc<View<Content>>, 
         };
         let (kind, rows) = (job.kind(), job.rows());
         let running = Arc::new(Running {
+            id: live.shared.new_id(),
             kind,
+            segments: job.segment_sizes(),
+            started_ms: live.shared.host.unix_ms(),
             since_us: live.shared.host.monotonic_us(),
             done: AtomicU64::new(0),
             total: AtomicU64::new(rows),
@@ -107,7 +148,8 @@ pub(super) fn start(live: &Arc<Live>, lane: LaneName, view: Arc<View<Content>>, 
         }
         drop(view);
         let now_us = live.shared.host.monotonic_us();
-        live.upkeep.job_ended(lane, &running, &outcome, now_us);
+        let end = running.end(&live, &outcome);
+        live.upkeep.job_ended(lane, &running, &outcome, end, now_us);
     }));
 }
 

@@ -5,11 +5,12 @@
 //! merging and building indexes share the other and may take minutes. Checkpoints and garbage come
 //! when both have nothing to do with the rows that a checkpoint would name.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use engine::{Job, JobPolicy};
 use futures::future::{Either, select};
-use model::Error;
+use model::{Error, PlannedTask, Status, Task, TaskEnd};
 use storage::log::Position;
 
 use super::garbage::{Inventory, Kept};
@@ -27,6 +28,9 @@ const RETRY_MS: u64 = 1_000;
 const RETRY_MS_MAX: u64 = 300_000;
 /// Writers may be waiting for a seal.
 const RETRY_SEAL_MS_MAX: u64 = 4_000;
+
+/// So many ended jobs are remembered.
+const ENDED_MAX: usize = 64;
 
 /// A log tail of so many times the usual length is cut even while writes arrive.
 const BUSY_TAILS: u64 = 16;
@@ -54,6 +58,8 @@ pub(super) struct UpkeepState {
     pub(super) swept: bool,
     pub(super) stats: UpkeepStats,
     pub(super) jobs: Vec<Arc<Running>>,
+    /// Jobs that have ended, newest first.
+    ended: VecDeque<Task>,
 }
 
 #[derive(Default)]
@@ -67,6 +73,8 @@ struct Lane {
 struct Retry {
     failures: u32,
     not_before_us: u64,
+    /// Why the last attempt failed.
+    reason: Option<Box<str>>,
 }
 
 impl Retry {
@@ -75,6 +83,10 @@ impl Retry {
             *self = Self::default();
             return;
         }
+        self.reason = outcome
+            .as_ref()
+            .err()
+            .map(|error| error.message.as_str().into());
         let pause_ms = RETRY_MS.checked_shl(self.failures).unwrap_or(pause_ms_max);
         self.failures = (self.failures + 1).min(20);
         self.not_before_us = now_us + 1000 * pause_ms.min(pause_ms_max);
@@ -111,6 +123,7 @@ impl Upkeep {
             swept: false,
             stats: UpkeepStats::default(),
             jobs: Vec::new(),
+            ended: VecDeque::new(),
         };
         Self {
             state: Mutex::new(state),
@@ -124,9 +137,49 @@ impl Upkeep {
         self.lock().last_write_us = Some(now_us);
     }
 
-    /// Whether a job runs.
-    pub(super) fn is_busy(&self) -> bool {
-        self.lock().lanes.iter().any(|lane| lane.busy)
+    /// What goes on, as far as the lanes and the loop know it.
+    pub(super) fn status(&self) -> Option<Status> {
+        let state = self.lock();
+        if state.lanes.iter().any(|lane| lane.busy) {
+            return Some(Status::Optimizing);
+        }
+        let retries = state.lanes.iter().map(|lane| &lane.retry);
+        let mut retries = retries.chain([&state.checkpoint]);
+        retries
+            .find_map(|retry| retry.reason.as_deref())
+            .map(|reason| Status::Failing(reason.to_owned()))
+    }
+
+    /// Whether the loop will do what is due.
+    pub(super) fn is_awake(&self) -> bool {
+        self.lock().running
+    }
+
+    /// Background work as it is told to people, but for what is idle.
+    pub(super) fn watch(&self, content: &Content) -> model::Upkeep {
+        let state = self.lock();
+        let running: Vec<_> = state.jobs.iter().map(|job| job.task(None)).collect();
+        let mut taken: Vec<u128> = Vec::new();
+        for job in &state.jobs {
+            taken.extend(job.segments().iter().map(|segment| segment.id));
+        }
+        let mut queued = Vec::new();
+        for job in content.collection.due_jobs(&JobPolicy::idle()) {
+            let segments = job.segment_sizes();
+            // What is being worked on is due no more.
+            if segments.iter().all(|segment| !taken.contains(&segment.id)) {
+                taken.extend(segments.iter().map(|segment| segment.id));
+                let kind = job.kind().label();
+                queued.push(PlannedTask { kind, segments });
+            }
+        }
+        let all = content.collection.segment_sizes().into_iter();
+        model::Upkeep {
+            running,
+            queued,
+            completed: state.ended.iter().cloned().collect(),
+            idle: all.filter(|segment| !taken.contains(&segment.id)).collect(),
+        }
     }
 
     /// Log entries after the newest checkpoint.
@@ -179,9 +232,12 @@ impl Upkeep {
         lane: LaneName,
         job: &Arc<Running>,
         outcome: &Result<(), Error>,
+        end: TaskEnd,
         now_us: u64,
     ) {
         let mut state = self.lock();
+        state.ended.push_front(job.task(Some(end)));
+        state.ended.truncate(ENDED_MAX);
         state.jobs.retain(|other| !Arc::ptr_eq(job, other));
         if outcome.is_ok() {
             let kind = job.stats(now_us).kind;

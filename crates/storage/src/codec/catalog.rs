@@ -1,6 +1,6 @@
 //! What the catalog's log and checkpoints carry: which collections and aliases exist.
 
-use model::{AliasChange, CollectionName, CollectionRef, DatabaseName, Error, Schema};
+use model::{AliasChange, CollectionName, CollectionRef, DatabaseName, Error, Object, Schema};
 
 use super::{Codec, DecodeError, Reader, Writer};
 use crate::ulid::Ulid;
@@ -29,6 +29,13 @@ pub enum CatalogChange {
         /// The changes.
         changes: Vec<AliasChange>,
     },
+    /// What dialects keep was replaced.
+    Attributes {
+        /// In which database.
+        database: DatabaseName,
+        /// All of it.
+        attributes: Object,
+    },
 }
 
 /// The whole catalog, the payload of its checkpoints.
@@ -38,6 +45,8 @@ pub struct CatalogState {
     pub collections: Vec<(CollectionRef, (Ulid, Schema))>,
     /// Aliases and the collections of the same database that they point to, ascending.
     pub aliases: Vec<(CollectionRef, CollectionName)>,
+    /// What dialects keep, by database, ascending.
+    pub attributes: Vec<(DatabaseName, Object)>,
 }
 
 impl Codec for CatalogChange {
@@ -62,6 +71,14 @@ impl Codec for CatalogChange {
                 database.encode(out)?;
                 changes.encode(out)
             }
+            Self::Attributes {
+                database,
+                attributes,
+            } => {
+                out.u8(3);
+                database.encode(out)?;
+                attributes.encode(out)
+            }
         }
     }
 
@@ -78,6 +95,10 @@ impl Codec for CatalogChange {
             2 => Self::Aliases {
                 database: Codec::decode(input)?,
                 changes: Codec::decode(input)?,
+            },
+            3 => Self::Attributes {
+                database: Codec::decode(input)?,
+                attributes: Codec::decode(input)?,
             },
             _ => return Err(input.malformed("a kind of catalog change")),
         })
@@ -125,13 +146,15 @@ impl Codec for AliasChange {
 impl Codec for CatalogState {
     fn encode(&self, out: &mut Writer) -> Result<(), Error> {
         self.collections.encode(out)?;
-        self.aliases.encode(out)
+        self.aliases.encode(out)?;
+        self.attributes.encode(out)
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(Self {
             collections: Codec::decode(input)?,
             aliases: Codec::decode(input)?,
+            attributes: Codec::decode(input)?,
         })
     }
 }

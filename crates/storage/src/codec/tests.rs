@@ -344,15 +344,26 @@ fn catalog_changes() -> impl Strategy<Value = CatalogChange> {
             database: DatabaseName::new(database.as_str()).unwrap(),
             changes,
         }),
+        (names(), objects()).prop_map(|(database, attributes)| CatalogChange::Attributes {
+            database: DatabaseName::new(database.as_str()).unwrap(),
+            attributes,
+        }),
     ]
 }
 
 fn catalog_states() -> impl Strategy<Value = CatalogState> {
     let collections = vec((collections(), (ulids(), schemas())), 0..3);
     let aliases = vec((self::collections(), names()), 0..3);
-    (collections, aliases).prop_map(|(collections, aliases)| CatalogState {
+    let attributes = vec(
+        names().prop_map(|name| DatabaseName::new(name.as_str()).unwrap()),
+        0..3,
+    );
+    let attributes = (attributes, objects())
+        .prop_map(|(names, kept)| names.into_iter().map(|name| (name, kept.clone())).collect());
+    (collections, aliases, attributes).prop_map(|(collections, aliases, attributes)| CatalogState {
         collections,
         aliases,
+        attributes,
     })
 }
 

@@ -21,6 +21,13 @@ pub(super) struct Description<'a> {
     segments_count: u64,
     config: Config,
     payload_schema: BTreeMap<String, Index<'a>>,
+    update_queue: UpdateQueue,
+}
+
+/// Writes that wait. None is ever hidden: what is applied is seen.
+#[derive(Serialize)]
+struct UpdateQueue {
+    length: u64,
 }
 
 #[derive(Serialize)]
@@ -139,7 +146,10 @@ pub(super) fn describe(info: &CollectionInfo) -> Result<Description<'_>, Failure
     let (status, optimizer_status) = match &info.status {
         Status::Ready => ("green", OptimizerStatus::Ok),
         Status::Optimizing => ("yellow", OptimizerStatus::Ok),
-        Status::ReadOnly(reason) => ("red", OptimizerStatus::Error(reason)),
+        Status::Pending => ("grey", OptimizerStatus::Ok),
+        Status::Failing(reason) | Status::ReadOnly(reason) => {
+            ("red", OptimizerStatus::Error(reason))
+        }
     };
     let points_of = |index: &model::FieldIndex| {
         let found = info
@@ -165,6 +175,9 @@ pub(super) fn describe(info: &CollectionInfo) -> Result<Description<'_>, Failure
         segments_count: info.segments,
         config: config(&info.schema, Kept::read(&info.schema)?)?,
         payload_schema: indexes.collect(),
+        update_queue: UpdateQueue {
+            length: info.queued,
+        },
     })
 }
 

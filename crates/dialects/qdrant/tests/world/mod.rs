@@ -11,10 +11,10 @@ use model::query::{PayloadSelect, VectorSelect};
 use model::reply::OrderValue;
 use model::schema::VectorField;
 use model::{
-    BoxFuture, CollectionInfo, CollectionName, CollectionRef, Command, Dim, Error, Executor,
-    FieldIndex, FieldKind, FieldPath, IndexParams, Metric, Object, Outcome, PointId, Query, Rank,
-    Record, Reply, Residency, Schema, ScoredPoint, Search, Select, Status, Value, Vector,
-    VectorKind, VectorName,
+    BoxFuture, CollectionInfo, CollectionName, CollectionRef, CollectionSize, Command, Dim, Error,
+    Executor, FieldIndex, FieldKind, FieldPath, IndexParams, Metric, Object, Outcome, PlannedTask,
+    PointId, Query, Rank, Record, Reply, Residency, Schema, ScoredPoint, Search, SegmentSize,
+    Select, Status, Task, TaskEnd, Upkeep, Value, Vector, VectorKind, VectorName,
 };
 
 /// Knows the collections `books` (unnamed, dot), `far` (unnamed, Euclid), `films` (named) and
@@ -153,12 +153,48 @@ fn scored(search: &Search) -> Result<Reply, Error> {
     ))
 }
 
+const SIZE: CollectionSize = CollectionSize {
+    points: 2,
+    vector_bytes: 32,
+    payload_bytes: 40,
+};
+
+/// One seal under way, one that is over.
+fn upkeep() -> Upkeep {
+    let task = |id, end| Task {
+        id,
+        kind: "seal",
+        segments: vec![SegmentSize { id: 0, points: 2 }],
+        started_ms: 1_000,
+        done: 1,
+        total: 2,
+        end,
+    };
+    let end = TaskEnd {
+        at_ms: 3_500,
+        took_us: 2_500_000,
+        failure: None,
+    };
+    Upkeep {
+        running: vec![task(7, None)],
+        queued: vec![PlannedTask {
+            kind: "graphs",
+            segments: vec![SegmentSize { id: 9, points: 5 }],
+        }],
+        completed: vec![task(6, Some(end))],
+        idle: vec![SegmentSize { id: 8, points: 1 }],
+    }
+}
+
 fn describe(collection: &CollectionRef) -> Result<Reply, Error> {
     Ok(Reply::Collection(Box::new(CollectionInfo {
         name: collection.name.clone(),
         schema: schema(collection)?,
         status: Status::Ready,
         points: 2,
+        vectors: vec![2],
+        size: SIZE,
+        queued: 0,
         indexed_vectors: 0,
         segments: 1,
         index_points: vec![(FieldPath::parse("year").unwrap(), 2)],
@@ -180,6 +216,11 @@ fn answer(query: Query) -> Result<Reply, Error> {
         ])),
         Query::CollectionExists(collection) => Ok(Reply::Exists(schema(&collection).is_ok())),
         Query::DescribeCollection(collection) => describe(&collection),
+        Query::MeasureCollection(collection) => schema(&collection).map(|_| Reply::Size(SIZE)),
+        Query::WatchUpkeep(collection) => {
+            schema(&collection).map(|_| Reply::Upkeep(Box::new(upkeep())))
+        }
+        Query::ReadAttributes(_) => Ok(Reply::Attributes(Arc::default())),
         Query::ReadSchema(collection) => schema(&collection).map(|s| Reply::Schema(Arc::new(s))),
         Query::Retrieve {
             collection,
@@ -265,7 +306,7 @@ fn carry_out(command: Command) -> Result<Outcome, Error> {
             Err(_) => Ok(Outcome::Done),
         },
         Command::DropCollection { collection } => Ok(Outcome::Existed(schema(&collection).is_ok())),
-        Command::ChangeAliases { .. } => Ok(Outcome::Done),
+        Command::ChangeAliases { .. } | Command::SetAttributes { .. } => Ok(Outcome::Done),
         Command::Write { collection, .. } => {
             schema(&collection).map(|_| Outcome::Written { operation: 7 })
         }
