@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use gateway::{Denied, Refusal, Response, TokenFault};
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use model::{Error, ErrorKind, Subject};
 use serde::Serialize;
@@ -12,6 +12,8 @@ use serde::Serialize;
 pub(crate) struct Failure {
     pub(crate) status: StatusCode,
     pub(crate) text: String,
+    /// After so many seconds the same request may succeed.
+    pub(crate) retry_after_s: Option<u64>,
 }
 
 impl Failure {
@@ -19,6 +21,7 @@ impl Failure {
         Self {
             status,
             text: text.into(),
+            retry_after_s: None,
         }
     }
 
@@ -75,6 +78,10 @@ impl Failure {
         *response.status_mut() = self.status;
         let json = HeaderValue::from_static("application/json");
         response.headers_mut().insert(CONTENT_TYPE, json);
+        if let Some(seconds) = self.retry_after_s {
+            let value = HeaderValue::from(seconds);
+            response.headers_mut().insert(RETRY_AFTER, value);
+        }
         response
     }
 }

@@ -9,10 +9,10 @@
 //! | `points`, `payload`, `batch` | changes of points |
 //! | `read`, `query`, `search` | points by id, page by page, ranked |
 //! | `groups`, `facet`, `matrix` | results in groups, counts per value, distances in a sample |
-//! | `service`, `unsupported` | the server itself; what it cannot do |
+//! | `service`, `quotas`, `hints`, `unsupported` | the server itself; what it cannot do |
 //!
 //! What these share lies in `claims`, `envelope`, `error`, `request` (around every request), `ids`,
-//! `value`, `vectors`, `filter`, `select`, `order`, `params`, `ranking`, `strict` (read from
+//! `value`, `vectors`, `filter`, `select`, `order`, `params`, `ranking`, `strict`, `memory` (read from
 //! bodies), and `record`, `score`, `ranked` (written into replies).
 
 mod aliases;
@@ -24,14 +24,17 @@ mod error;
 mod facet;
 mod filter;
 mod groups;
+mod hints;
 mod ids;
 mod index;
 mod matrix;
+mod memory;
 mod order;
 mod params;
 mod payload;
 mod points;
 mod query;
+mod quotas;
 mod ranked;
 mod ranking;
 mod read;
@@ -47,7 +50,7 @@ mod unsupported;
 mod value;
 mod vectors;
 
-use gateway::{BoxFuture, Dialect, Grant, Refusal, Response, Route};
+use gateway::{BoxFuture, Dialect, Grant, Memory, Refusal, Response, Route};
 use model::Executor;
 
 /// The Qdrant REST interface.
@@ -60,6 +63,10 @@ impl Dialect for Qdrant {
 
     fn routes(&self) -> &'static [Route] {
         routes::ROUTES
+    }
+
+    fn memory(&self) -> Memory {
+        Box::new(memory::Remembered::default())
     }
 
     fn token_grant<'a>(

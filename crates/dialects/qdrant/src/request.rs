@@ -2,14 +2,19 @@
 
 use gateway::{Access, Call};
 use model::{
-    CollectionName, CollectionRef, Command, Outcome, Query, Reply, Schema, Visibility, WriteOp,
+    CollectionName, CollectionRef, Command, Filter, Outcome, Query, Reply, Schema, Visibility,
+    WriteOp,
 };
 use serde::de::{DeserializeOwned, IgnoredAny};
 
+use core::fmt::Display;
+use core::str::FromStr;
 use std::sync::Arc;
 
 use crate::error::Failure;
-use crate::strict::Limits;
+use crate::memory::Remembered;
+use crate::strict::{Kind, Limits};
+use crate::{hints, quotas};
 
 /// The place of a field in validation errors.
 pub(crate) const BODY: &str = "JSON body";
@@ -93,8 +98,8 @@ fn timeout(call: &Call<'_>) -> Option<u64> {
     value.parse().ok()
 }
 
-/// Holds a request to the limits of its collection, where it has any: `check` for what is special
-/// about the request.
+/// Holds a reading request to the limits of its collection, where it has any: `check` for what is
+/// special about the request.
 pub(crate) fn hold(
     call: &Call<'_>,
     schema: &Schema,
@@ -104,30 +109,50 @@ pub(crate) fn hold(
         return Ok(());
     };
     limits.check_timeout(timeout(call))?;
-    check(&limits)
+    check(&limits)?;
+    spend(call, &limits, Kind::Read)
 }
 
-/// Holds changes to the limits of their collection.
+fn spend(call: &Call<'_>, limits: &Limits<'_>, kind: Kind) -> Result<(), Failure> {
+    let Some((per_minute, cost)) = limits.rate(kind) else {
+        return Ok(());
+    };
+    let now_micros = call.context.clock.now_micros();
+    let name = call.param("collection_name");
+    let mut rates = Remembered::of(call).rates();
+    rates.spend(name, kind, per_minute, cost, now_micros)
+}
+
+/// Holds changes to the limits of their collection and to the quotas of the server.
 async fn hold_write(
     call: &Call<'_>,
     collection: &CollectionRef,
     operations: &[WriteOp],
 ) -> Result<(), Failure> {
     let schema = schema(call, collection.clone()).await?;
-    let mut points_max = None;
-    hold(call, &schema, |limits| {
-        points_max = limits.points_max();
-        limits.check_write(operations)
-    })?;
-    let upserts = operations
-        .iter()
-        .any(|operation| matches!(operation, WriteOp::Upsert { .. }));
-    let (Some(max), true) = (points_max, upserts) else {
-        return Ok(());
-    };
-    match query(call, Query::DescribeCollection(collection.clone())).await? {
-        Reply::Collection(info) => Limits::check_points(info.points, max),
-        other => Err(other.unexpected().into()),
+    let consuming = operations.iter().any(quotas::consumes);
+    if let Some(limits) = Limits::of(&schema)? {
+        limits.check_timeout(timeout(call))?;
+        limits.check_write(operations)?;
+        if limits.bounds_size() {
+            match query(call, Query::MeasureCollection(collection.clone())).await? {
+                Reply::Size(size) => limits.check_size(&size, operations)?,
+                other => return Err(other.unexpected().into()),
+            }
+        }
+        if let Some(max) = limits.resident_percent_max().filter(|_| consuming) {
+            quotas::check_resident(call, max)?;
+        }
+        spend(call, &limits, Kind::Write)?;
+    }
+    for operation in operations {
+        if let Some(filter) = quotas::filter_of(operation) {
+            hints::notice(call, collection, &schema, filter);
+        }
+    }
+    match consuming {
+        true => quotas::check(call).await,
+        false => Ok(()),
     }
 }
 
@@ -172,7 +197,54 @@ pub(crate) fn may_read(call: &Call<'_>, name: &CollectionName) -> bool {
 
 /// Asks the executor.
 pub(crate) async fn query(call: &Call<'_>, query: Query) -> Result<Reply, Failure> {
+    if let Some((collection, filter)) = filtered(&query) {
+        let schema = Query::ReadSchema(collection.clone());
+        if let Reply::Schema(schema) = call.executor.query(schema).await? {
+            hints::notice(call, collection, &schema, filter);
+        }
+    }
     Ok(call.executor.query(query).await?)
+}
+
+/// The filter of a query over points.
+fn filtered(query: &Query) -> Option<(&CollectionRef, &Filter)> {
+    match query {
+        Query::Scroll {
+            collection, filter, ..
+        }
+        | Query::Count {
+            collection, filter, ..
+        } => Some((collection, filter.as_ref()?)),
+        Query::Search(search) => Some((&search.collection, search.filter.as_ref()?)),
+        Query::SearchBatch(searches) => {
+            let search = searches.iter().find(|search| search.filter.is_some())?;
+            Some((&search.collection, search.filter.as_ref()?))
+        }
+        Query::ListCollections(_)
+        | Query::ListAliases(_)
+        | Query::CollectionExists(_)
+        | Query::DescribeCollection(_)
+        | Query::ReadSchema(_)
+        | Query::MeasureCollection(_)
+        | Query::WatchUpkeep(_)
+        | Query::ReadAttributes(_)
+        | Query::Retrieve { .. } => None,
+    }
+}
+
+/// The parameter `name` of the query string, if it is given.
+///
+/// # Errors
+/// 400 when it is no `T`.
+pub(crate) fn parameter<T: FromStr<Err: Display>>(
+    call: &Call<'_>,
+    name: &str,
+) -> Result<Option<T>, Failure> {
+    let mut pairs = call.query_pairs();
+    let Some((_, value)) = pairs.find(|(key, _)| key == name) else {
+        return Ok(None);
+    };
+    value.parse().map(Some).map_err(bad_parameter)
 }
 
 /// The schema of a collection.

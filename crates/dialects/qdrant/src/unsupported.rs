@@ -27,13 +27,3 @@ pub(crate) async fn change_vectors(_: &Call<'_>) -> Answer {
         "adding or removing vector fields of a collection",
     ))
 }
-
-/// `/quotas`
-pub(crate) async fn quotas(_: &Call<'_>) -> Answer {
-    Err(Failure::unsupported("quotas"))
-}
-
-/// `…/optimizations`
-pub(crate) async fn optimizations(_: &Call<'_>) -> Answer {
-    Err(Failure::unsupported("the list of optimizations"))
-}

@@ -11,15 +11,20 @@ use super::vectors::{Distance, Extras};
 use crate::error::Failure;
 use crate::value::ShownObject;
 
+/// More bytes of vectors than this had better be indexed.
+const UNINDEXED_BYTES_MAX: u64 = 64 << 20;
+
 /// `result` of `GET /collections/{collection_name}`
 #[derive(Serialize)]
 pub(super) struct Description<'a> {
     status: &'static str,
-    optimizer_status: OptimizerStatus<'a>,
+    optimizer_status: OptimizerStatus,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<Warning>,
     indexed_vectors_count: u64,
     points_count: u64,
     segments_count: u64,
-    config: Config,
+    config: ShownConfig,
     payload_schema: BTreeMap<String, Index<'a>>,
     update_queue: UpdateQueue,
 }
@@ -30,16 +35,24 @@ struct UpdateQueue {
     length: u64,
 }
 
+/// What needs a person's attention and stops nothing.
 #[derive(Serialize)]
-#[serde(rename_all = "lowercase")]
-enum OptimizerStatus<'a> {
-    Ok,
-    Error(&'a str),
+struct Warning {
+    message: String,
 }
 
+/// `optimizer_status`
 #[derive(Serialize)]
-struct Config {
-    params: Params,
+#[serde(rename_all = "lowercase")]
+pub(crate) enum OptimizerStatus {
+    Ok,
+    Error(String),
+}
+
+/// `config`
+#[derive(Serialize)]
+pub(crate) struct ShownConfig {
+    pub(crate) params: Params,
     hnsw_config: ShownHnsw,
     optimizer_config: ShownOptimizers,
     wal_config: ShownWal,
@@ -49,8 +62,9 @@ struct Config {
     metadata: Option<serde_json::Value>,
 }
 
+/// `params`
 #[derive(Serialize)]
-struct Params {
+pub(crate) struct Params {
     vectors: Vectors,
     shard_number: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -143,14 +157,7 @@ pub(crate) fn data_type(kind: FieldKind) -> &'static str {
 /// # Errors
 /// When Qdrant has no words for it.
 pub(super) fn describe(info: &CollectionInfo) -> Result<Description<'_>, Failure> {
-    let (status, optimizer_status) = match &info.status {
-        Status::Ready => ("green", OptimizerStatus::Ok),
-        Status::Optimizing => ("yellow", OptimizerStatus::Ok),
-        Status::Pending => ("grey", OptimizerStatus::Ok),
-        Status::Failing(reason) | Status::ReadOnly(reason) => {
-            ("red", OptimizerStatus::Error(reason))
-        }
-    };
+    let (status, optimizer_status) = status(&info.status);
     let points_of = |index: &model::FieldIndex| {
         let found = info
             .index_points
@@ -170,10 +177,11 @@ pub(super) fn describe(info: &CollectionInfo) -> Result<Description<'_>, Failure
     Ok(Description {
         status,
         optimizer_status,
+        warnings: warnings(info),
         indexed_vectors_count: info.indexed_vectors,
         points_count: info.points,
         segments_count: info.segments,
-        config: config(&info.schema, Kept::read(&info.schema)?)?,
+        config: config(&info.schema)?,
         payload_schema: indexes.collect(),
         update_queue: UpdateQueue {
             length: info.queued,
@@ -181,9 +189,39 @@ pub(super) fn describe(info: &CollectionInfo) -> Result<Description<'_>, Failure
     })
 }
 
-fn config(schema: &Schema, kept: Kept) -> Result<Config, Failure> {
+/// Health in Qdrant's words.
+pub(crate) fn status(status: &Status) -> (&'static str, OptimizerStatus) {
+    match status {
+        Status::Ready => ("green", OptimizerStatus::Ok),
+        Status::Optimizing => ("yellow", OptimizerStatus::Ok),
+        Status::Pending => ("grey", OptimizerStatus::Ok),
+        Status::Failing(reason) | Status::ReadOnly(reason) => {
+            ("red", OptimizerStatus::Error(reason.clone()))
+        }
+    }
+}
+
+/// Settings that make searches slow and are seldom meant.
+fn warnings(info: &CollectionInfo) -> Vec<Warning> {
+    let schema = &info.schema;
+    let unindexed =
+        schema.segments.indexing_threshold_kb == 0 && info.size.vector_bytes > UNINDEXED_BYTES_MAX;
+    let message = format!(
+        "indexing is off (`indexing_threshold` is 0), and every search compares with all of {} \
+         vectors",
+        info.vectors.iter().sum::<u64>()
+    );
+    Vec::from_iter(unindexed.then_some(Warning { message }))
+}
+
+/// The settings of a collection in Qdrant's shape.
+///
+/// # Errors
+/// When Qdrant has no words for them.
+pub(crate) fn config(schema: &Schema) -> Result<ShownConfig, Failure> {
+    let kept = Kept::read(schema)?;
     let params = kept.params;
-    Ok(Config {
+    Ok(ShownConfig {
         params: Params {
             vectors: vectors(schema, kept.vectors)?,
             shard_number: params.shard_number.unwrap_or(1),

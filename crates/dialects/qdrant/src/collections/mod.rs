@@ -7,13 +7,16 @@
 //! | [`kept`] | what is remembered of a request, and the schema that follows from it |
 //! | [`describe`] | a collection as `GET` shows it |
 //! | [`requests`] | the handlers |
+//! | [`upkeep`] | what the background does |
 
 mod describe;
 mod kept;
 mod requests;
 mod settings;
+mod upkeep;
 mod vectors;
 
-pub(crate) use describe::data_type;
+pub(crate) use describe::{OptimizerStatus, Params, ShownConfig, config, data_type, status};
 pub(crate) use kept::{object_of, read_object, strict_mode};
 pub(crate) use requests::{create, delete, exists, get, list, update};
+pub(crate) use upkeep::optimizations;

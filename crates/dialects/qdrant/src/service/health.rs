@@ -1,4 +1,4 @@
-//! Version, health and hints.
+//! Version and health.
 
 use gateway::Call;
 use http::StatusCode;
@@ -12,11 +12,6 @@ struct Version<'a> {
     title: &'static str,
     version: &'static str,
     commit: &'a str,
-}
-
-#[derive(Serialize)]
-struct Issues {
-    issues: [(); 0],
 }
 
 /// `GET /`
@@ -41,14 +36,4 @@ pub(crate) async fn ready(call: &Call<'_>) -> Answer {
     let mut response = envelope::text("some shards are not ready")?;
     *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     Ok(response)
-}
-
-/// `GET /issues`: nothing is collected, so there is nothing to hint at.
-pub(crate) async fn issues(call: &Call<'_>) -> Answer {
-    envelope::ok(call, Issues { issues: [] })
-}
-
-/// `DELETE /issues`
-pub(crate) async fn clear_issues(call: &Call<'_>) -> Answer {
-    envelope::ok(call, true)
 }

@@ -3,11 +3,16 @@
 
 mod cluster;
 mod health;
+mod inspection;
 mod metrics;
 mod telemetry;
 
-pub(crate) use cluster::{cluster, of_collection, shard_keys, standalone};
-pub(crate) use health::{clear_issues, issues, live, ready, version};
+pub(crate) use cluster::{
+    cluster, of_collection, shard_count, shard_keys, shard_points, shard_scroll, standalone,
+    standalone_of_collection, telemetry as cluster_telemetry,
+};
+pub(crate) use health::{live, ready, version};
+pub(crate) use inspection::{audit, logger, memory, slow_requests, stacks, truncate};
 pub(crate) use metrics::metrics;
 pub(crate) use telemetry::telemetry;
 

@@ -1,15 +1,27 @@
 //! Holding requests to the limits of their collection.
 
-use model::{FieldKind, FieldPath, Filter, Scalar, Schema, Search, Target, Test, Value, WriteOp};
+use core::cell::Cell;
+
+use model::{
+    CollectionSize, FieldKind, FieldPath, Filter, Schema, Search, Target, Value, Vector, WriteOp,
+};
 
 use super::StrictMode;
+use super::filters::{self, Leaf};
+use super::rates::Kind;
 use crate::collections;
 use crate::error::Failure;
+
+/// What a change by a filter costs of the rate: how many points it finds is not known before.
+const FILTERED_CHANGE_COST: u64 = 5;
 
 /// The limits of a collection; without strict mode there are none.
 pub(crate) struct Limits<'a> {
     schema: &'a Schema,
     limits: StrictMode,
+    /// What the request costs of the rate, as far as its parts were checked.
+    operations: Cell<u64>,
+    conditions: Cell<u64>,
 }
 
 /// What is wrong, and what to do.
@@ -45,25 +57,83 @@ impl<'a> Limits<'a> {
         if settings.get("enabled") != Some(&Value::Bool(true)) {
             return Ok(None);
         }
-        let limits = collections::read_object(settings)?;
-        Ok(Some(Self { schema, limits }))
+        Ok(Some(Self {
+            schema,
+            limits: collections::read_object(settings)?,
+            operations: Cell::new(0),
+            conditions: Cell::new(0),
+        }))
     }
 
-    /// The limit of points, which only the state of the collection can be held to.
-    pub(crate) fn points_max(&self) -> Option<u64> {
-        self.limits.max_points_count
+    /// What the collection takes of a kind of operations in a minute, and what this request, whose
+    /// parts were checked, costs of it.
+    pub(crate) fn rate(&self, kind: Kind) -> Option<(u64, u64)> {
+        let per_minute = match kind {
+            Kind::Read => self.limits.read_rate_limit,
+            Kind::Write => self.limits.write_rate_limit,
+        };
+        let cost = match kind {
+            Kind::Read => self.operations.get().max(1) + self.conditions.get(),
+            Kind::Write => self.operations.get().max(1),
+        };
+        per_minute.map(|per_minute| (per_minute, cost))
     }
 
-    /// Refuses a collection that already is full.
-    pub(crate) fn check_points(points: u64, max: u64) -> Result<(), Failure> {
-        if points < max {
-            return Ok(());
+    /// Share of the memory, in percent, at which nothing may be added.
+    pub(crate) fn resident_percent_max(&self) -> Option<u8> {
+        self.limits.max_resident_memory_percent
+    }
+
+    /// Whether [`Limits::check_size`] has anything to say.
+    pub(crate) fn bounds_size(&self) -> bool {
+        let limits = &self.limits;
+        let bounds = [
+            limits.max_points_count,
+            limits.max_collection_vector_size_bytes,
+            limits.max_collection_payload_size_bytes,
+        ];
+        bounds.iter().any(Option::is_some)
+    }
+
+    /// Refuses to let `operations` add to a collection that already is full.
+    pub(crate) fn check_size(
+        &self,
+        size: &CollectionSize,
+        operations: &[WriteOp],
+    ) -> Result<(), Failure> {
+        let any = |of: fn(&WriteOp) -> bool| operations.iter().any(of);
+        let points = any(|op| matches!(op, WriteOp::Upsert { .. }));
+        let vectors = points || any(|op| matches!(op, WriteOp::UpdateVectors { .. }));
+        let payload = vectors
+            || any(|op| {
+                matches!(
+                    op,
+                    WriteOp::SetPayload { .. } | WriteOp::OverwritePayload { .. }
+                )
+            });
+        let reached = |what: &str, used: u64, max: Option<u64>| match max {
+            Some(max) if used >= max => {
+                let megabytes = max as f32 / (1024.0 * 1024.0);
+                Err(Failure::bad_request(format_args!(
+                    "Max {what} storage size limit of {megabytes}MB reached!"
+                )))
+            }
+            Some(_) | None => Ok(()),
+        };
+        if vectors {
+            let max = self.limits.max_collection_vector_size_bytes;
+            reached("vector", size.vector_bytes, max)?;
         }
-        let what = format!("Limit exceeded {points} >= {max} for \"max_points_count\"");
-        Err(refused(
-            what,
-            "Delete points or raise the limit of the collection.",
-        ))
+        if payload {
+            let max = self.limits.max_collection_payload_size_bytes;
+            reached("payload", size.payload_bytes, max)?;
+        }
+        match self.limits.max_points_count {
+            Some(max) if vectors && size.points >= max => Err(Failure::bad_request(format_args!(
+                "Max points count limit of {max} reached!"
+            ))),
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// A `timeout` in seconds.
@@ -78,11 +148,8 @@ impl<'a> Limits<'a> {
 
     /// The searches of a batch.
     pub(crate) fn check_batch(&self, searches: usize) -> Result<(), Failure> {
-        within(
-            "batch size",
-            count(searches),
-            self.limits.search_max_batchsize,
-        )
+        let max = self.limits.search_max_batchsize;
+        within("search batch size", count(searches), max)
     }
 
     /// One search.
@@ -91,9 +158,9 @@ impl<'a> Limits<'a> {
         search: &Search,
         oversampling: Option<f64>,
     ) -> Result<(), Failure> {
+        self.operations.set(self.operations.get() + 1);
         self.check_limit(search.limit)?;
-        let ef = search.params.ef.map(u64::from);
-        within("hnsw_ef", ef, self.limits.search_max_hnsw_ef)?;
+        self.check_read_filter(search.filter.as_ref())?;
         if search.params.exact && self.limits.search_allow_exact == Some(false) {
             return Err(refused("Exact search disabled!", "Set exact=false."));
         }
@@ -105,7 +172,8 @@ impl<'a> Limits<'a> {
                 format_args!("Reduce the \"oversampling\" parameter to or below {max}."),
             ));
         }
-        self.check_read_filter(search.filter.as_ref())
+        let ef = search.params.ef.map(u64::from);
+        within("hnsw_ef", ef, self.limits.search_max_hnsw_ef)
     }
 
     /// The filter of a request that reads.
@@ -117,18 +185,24 @@ impl<'a> Limits<'a> {
     /// Operations that change points.
     pub(crate) fn check_write(&self, operations: &[WriteOp]) -> Result<(), Failure> {
         for operation in operations {
-            let filter = match operation {
+            let (cost, filter) = match operation {
                 WriteOp::Upsert {
                     points, condition, ..
                 } => {
                     let max = self.limits.upsert_max_batchsize;
                     within("upsert limit", count(points.len()), max)?;
-                    condition.as_ref()
+                    for point in points {
+                        self.check_vectors(&point.vectors)?;
+                    }
+                    (points.len() as u64, condition.as_ref())
                 }
                 WriteOp::UpdateVectors { points, condition } => {
                     let max = self.limits.upsert_max_batchsize;
                     within("update limit", count(points.len()), max)?;
-                    condition.as_ref()
+                    for (_, vectors) in points {
+                        self.check_vectors(vectors)?;
+                    }
+                    (points.len() as u64, condition.as_ref())
                 }
                 WriteOp::Delete { target }
                 | WriteOp::SetPayload { target, .. }
@@ -136,17 +210,18 @@ impl<'a> Limits<'a> {
                 | WriteOp::DeletePayload { target, .. }
                 | WriteOp::ClearPayload { target }
                 | WriteOp::DeleteVectors { target, .. } => match target {
-                    Target::Ids(_) => None,
-                    Target::Filter(filter) => Some(filter),
+                    Target::Ids(ids) => (ids.len() as u64, None),
+                    Target::Filter(filter) => (FILTERED_CHANGE_COST, Some(filter)),
                 },
                 WriteOp::CreateIndex(index) if self.schema.index(&index.path).is_none() => {
-                    let indexes = count(self.schema.indexes.len() + 1);
-                    let max = self.limits.max_payload_index_count;
-                    within("payload index count", indexes, max)?;
-                    None
+                    self.check_index_count()?;
+                    (1, None)
                 }
-                WriteOp::CreateIndex(_) | WriteOp::DropIndex(_) | WriteOp::Configure(_) => None,
+                WriteOp::CreateIndex(_) | WriteOp::DropIndex(_) | WriteOp::Configure(_) => {
+                    (1, None)
+                }
             };
+            self.operations.set(self.operations.get() + cost);
             if let Some(filter) = filter {
                 let unindexed = self.limits.unindexed_filtering_update.unwrap_or(true);
                 self.check_filter(filter, unindexed)?;
@@ -155,121 +230,90 @@ impl<'a> Limits<'a> {
         Ok(())
     }
 
-    fn check_filter(&self, filter: &Filter, unindexed: bool) -> Result<(), Failure> {
-        let mut leaves = 0;
-        self.check_conditions(filter, None, unindexed, &mut leaves)?;
-        within(
-            "filter conditions",
-            Some(leaves),
-            self.limits.filter_max_conditions,
-        )
+    fn check_index_count(&self) -> Result<(), Failure> {
+        match self.limits.max_payload_index_count {
+            Some(max) if self.schema.indexes.len() as u64 >= max => Err(refused(
+                format_args!(
+                    "Collection already has the maximum number of payload indices ({max})"
+                ),
+                "Please delete an existing index before creating a new one.",
+            )),
+            Some(_) | None => Ok(()),
+        }
     }
 
-    /// Checks what is below `filter`, whose paths start at `base`, and counts the conditions.
-    fn check_conditions(
-        &self,
-        filter: &Filter,
-        base: Option<&FieldPath>,
-        unindexed: bool,
-        leaves: &mut u64,
-    ) -> Result<(), Failure> {
-        match filter {
-            Filter::All(all) | Filter::Any(all) | Filter::AtLeast { of: all, .. } => all
-                .iter()
-                .try_for_each(|part| self.check_conditions(part, base, unindexed, leaves)),
-            Filter::Not(part) => self.check_conditions(part, base, unindexed, leaves),
-            Filter::Nested { path, filter } => {
-                let path = base.map_or_else(|| path.clone(), |base| base.join(path));
-                self.check_conditions(filter, Some(&path), unindexed, leaves)
-            }
-            Filter::HasId(ids) => {
-                *leaves += 1;
-                within(
-                    "condition size",
-                    count(ids.len()),
-                    self.limits.condition_max_size,
-                )
-            }
-            Filter::HasVector(_) | Filter::Slice { .. } => {
-                *leaves += 1;
-                Ok(())
-            }
-            Filter::Field { path, test } => {
-                *leaves += 1;
-                within(
-                    "condition size",
-                    count(size(test)),
-                    self.limits.condition_max_size,
-                )?;
-                if unindexed {
-                    return Ok(());
+    /// Several rows to a vector, and sparse ones.
+    fn check_vectors(&self, vectors: &model::NamedVectors) -> Result<(), Failure> {
+        for (name, vector) in vectors {
+            let name = name.as_str();
+            let refused = |kind, max, unit, given| {
+                Failure::bad_request(format_args!(
+                    "{kind} '{name}' has a limit of {max} {unit}, but {given} were provided!"
+                ))
+            };
+            match vector {
+                Vector::Sparse(sparse) => {
+                    let given = sparse.indices().len() as u64;
+                    if let Some(max) = self.limits.sparse_length_max(name).filter(|n| given > *n) {
+                        return Err(refused("Sparse vector", max, "indices", given));
+                    }
                 }
-                self.check_index(
-                    base.map_or_else(|| path.clone(), |base| base.join(path)),
-                    test,
-                )
+                Vector::Multi(multi) => {
+                    let given = multi.rows().count() as u64;
+                    if let Some(max) = self.limits.multi_rows_max(name).filter(|n| given > *n) {
+                        return Err(refused("Multivector", max, "vectors", given));
+                    }
+                }
+                Vector::Dense(_) | Vector::Binary(_) => {}
             }
         }
+        Ok(())
     }
 
-    fn check_index(&self, path: FieldPath, test: &Test) -> Result<(), Failure> {
-        let usable = usable(test);
-        let index = self.schema.index(&path);
-        if index.is_some_and(|index| usable.contains(&index.params.kind)) {
-            return Ok(());
+    fn check_filter(&self, filter: &Filter, unindexed: bool) -> Result<(), Failure> {
+        let (mut leaves, mut largest) = (0_u64, 0_u64);
+        let counted: Result<(), core::convert::Infallible> = filters::walk(filter, &mut |leaf| {
+            leaves += 1;
+            let size = match leaf {
+                Leaf::Field(_, test) => filters::size(test),
+                Leaf::Ids(ids) => ids,
+                Leaf::Other => 1,
+            };
+            largest = largest.max(size as u64);
+            Ok(())
+        });
+        let Ok(()) = counted;
+        self.conditions.set(self.conditions.get() + leaves);
+        if let Some(max) = self.limits.filter_max_conditions.filter(|n| leaves > *n) {
+            return Err(refused(
+                format_args!("Filter condition limit reached ({leaves} > {max})"),
+                "Reduce the amount of conditions of your filter.",
+            ));
         }
-        let names: Vec<_> = usable
-            .iter()
-            .map(|kind| collections::data_type(*kind))
-            .collect();
-        Err(refused(
-            format_args!(
-                "Index required but not found for \"{path}\" of one of the following types: [{}]",
-                names.join(", ")
-            ),
-            "Create an index for this key or use a different filter.",
-        ))
+        if let Some(max) = self.limits.condition_max_size.filter(|n| largest > *n) {
+            return Err(refused(
+                format_args!("Condition size limit reached ({largest} > {max})"),
+                "Reduce the size of your condition.",
+            ));
+        }
+        match filters::unindexed(filter, self.schema) {
+            Some((path, kinds)) if !unindexed => Err(no_index(&path, kinds)),
+            Some(_) | None => Ok(()),
+        }
     }
 }
 
-/// Values that a test compares with.
-fn size(test: &Test) -> usize {
-    match test {
-        Test::In(values) | Test::NotIn(values) => values.len(),
-        Test::GeoPolygon {
-            exterior,
-            interiors,
-        } => exterior.len() + interiors.iter().map(Vec::len).sum::<usize>(),
-        Test::Equals(_)
-        | Test::Range(_)
-        | Test::DateRange(_)
-        | Test::Contains(_)
-        | Test::Prefix(_)
-        | Test::GeoBox { .. }
-        | Test::GeoRadius { .. }
-        | Test::ValuesCount(_)
-        | Test::IsEmpty(_)
-        | Test::IsNull(_) => 1,
-    }
-}
-
-/// The kinds of index that answer a test.
-fn usable(test: &Test) -> &'static [FieldKind] {
-    use FieldKind::{Bool, Datetime, Float, Geo, Integer, Keyword, Uuid};
-    let of_scalar = |scalar: Option<&Scalar>| match scalar {
-        Some(Scalar::Int(_)) => &[Integer][..],
-        Some(Scalar::Bool(_)) => &[Bool],
-        Some(Scalar::Str(_)) | None => &[Keyword, Uuid],
-    };
-    match test {
-        Test::Equals(scalar) => of_scalar(Some(scalar)),
-        Test::In(scalars) | Test::NotIn(scalars) => of_scalar(scalars.first()),
-        Test::Range(_) => &[Integer, Float],
-        Test::DateRange(_) => &[Datetime],
-        Test::Contains(_) | Test::Prefix(_) => &[Keyword],
-        Test::GeoBox { .. } | Test::GeoRadius { .. } | Test::GeoPolygon { .. } => &[Geo],
-        Test::ValuesCount(_) | Test::IsEmpty(_) | Test::IsNull(_) => {
-            &[Keyword, Integer, Float, Bool, Datetime, Uuid, Geo]
-        }
-    }
+fn no_index(path: &FieldPath, kinds: &[FieldKind]) -> Failure {
+    let mut names: Vec<_> = kinds
+        .iter()
+        .map(|kind| collections::data_type(*kind))
+        .collect();
+    names.sort_unstable();
+    refused(
+        format_args!(
+            "Index required but not found for \"{path}\" of one of the following types: [{}]",
+            names.join(", ")
+        ),
+        "Create an index for this key or use a different filter.",
+    )
 }

@@ -86,27 +86,38 @@ impl StrictMode {
                 ));
             }
         }
-        // A limit that is not watched is worse than none.
-        let unwatched = [
-            ("read_rate_limit", self.read_rate_limit),
-            ("write_rate_limit", self.write_rate_limit),
-            (
-                "max_collection_vector_size_bytes",
-                self.max_collection_vector_size_bytes,
-            ),
-            (
-                "max_collection_payload_size_bytes",
-                self.max_collection_payload_size_bytes,
-            ),
-            (
-                "max_resident_memory_percent",
-                self.max_resident_memory_percent.map(u64::from),
-            ),
-        ];
-        match unwatched.iter().find(|(_, value)| value.is_some()) {
-            Some((field, _)) => Err(Failure::unsupported(format_args!("`{at}.{field}`"))),
+        let percent = self.max_resident_memory_percent;
+        if let Some(value) = percent.filter(|percent| !(1..=100).contains(percent)) {
+            return Err(Failure::validation(
+                BODY,
+                format_args!("{at}.max_resident_memory_percent"),
+                format_args!("value {value} invalid, must be from 1 to 100"),
+            ));
+        }
+        let multi = self.multivector_config.iter().flatten();
+        let sparse = self.sparse_config.iter().flatten();
+        let zero = multi
+            .map(|(name, of)| ("multivector_config", name, "max_vectors", of.max_vectors))
+            .chain(sparse.map(|(name, of)| ("sparse_config", name, "max_length", of.max_length)))
+            .find(|(_, _, _, value)| *value == Some(0));
+        match zero {
+            Some((config, name, field, _)) => Err(Failure::validation(
+                BODY,
+                format_args!("{at}.{config}.{name}.{field}"),
+                "value 0 invalid, must be 1 or larger",
+            )),
             None => Ok(()),
         }
+    }
+
+    /// Most rows of a vector of the field `name`.
+    pub(super) fn multi_rows_max(&self, name: &str) -> Option<u64> {
+        self.multivector_config.as_ref()?.get(name)?.max_vectors
+    }
+
+    /// Most components of a sparse vector of the field `name`.
+    pub(super) fn sparse_length_max(&self, name: &str) -> Option<u64> {
+        self.sparse_config.as_ref()?.get(name)?.max_length
     }
 
     /// As it is kept and shown again.
