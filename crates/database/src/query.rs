@@ -24,18 +24,9 @@ pub(crate) async fn answer(database: &Database, query: Query) -> Result<Reply, E
             let view = view(database, &name).await?;
             Ok(Reply::Schema(Arc::clone(view.state.collection.schema())))
         }
-        Query::MeasureCollection(name) => {
-            let view = view(database, &name).await?;
-            Ok(Reply::Size(view.state.collection.size()))
-        }
-        Query::WatchUpkeep(name) => {
-            let live = database.live(&name).await?;
-            Ok(Reply::Upkeep(Box::new(live.watch())))
-        }
-        Query::ReadAttributes(name) => {
-            let kept = database.catalog.view().state.attributes(&name)?;
-            Ok(Reply::Attributes(kept))
-        }
+        Query::MeasureCollection(name) => measure(database, &name).await,
+        Query::WatchUpkeep(name) => watch(database, &name).await,
+        Query::ReadAttributes(name) => attributes(database, &name),
         Query::Retrieve {
             collection,
             ids,
@@ -88,6 +79,21 @@ pub(crate) async fn answer(database: &Database, query: Query) -> Result<Reply, E
         }
         Query::Matrix(query) => matrix(database, &query).await,
     }
+}
+
+async fn measure(database: &Database, name: &CollectionRef) -> Result<Reply, Error> {
+    let view = view(database, name).await?;
+    Ok(Reply::Size(view.state.collection.size()))
+}
+
+async fn watch(database: &Database, name: &CollectionRef) -> Result<Reply, Error> {
+    let live = database.live(name).await?;
+    Ok(Reply::Upkeep(Box::new(live.watch())))
+}
+
+fn attributes(database: &Database, name: &DatabaseName) -> Result<Reply, Error> {
+    let kept = database.catalog.view().state.attributes(name)?;
+    Ok(Reply::Attributes(kept))
 }
 
 async fn view(database: &Database, name: &CollectionRef) -> Result<Arc<View<Content>>, Error> {

@@ -12,8 +12,9 @@
 //! | `service`, `quotas`, `hints`, `unsupported` | the server itself; what it cannot do |
 //!
 //! What these share lies in `claims`, `envelope`, `error`, `request` (around every request), `ids`,
-//! `value`, `vectors`, `filter`, `select`, `order`, `params`, `ranking`, `strict`, `memory` (read from
-//! bodies), and `record`, `score`, `ranked` (written into replies).
+//! `value`, `vectors`, `filter`, `select`, `order`, `params`, `ranking`, `strict` (read from
+//! bodies), `memory` (kept between requests), and `record`, `score`, `ranked` (written into
+//! replies).
 
 mod aliases;
 mod batch;

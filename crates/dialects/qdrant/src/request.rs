@@ -196,39 +196,52 @@ pub(crate) fn may_read(call: &Call<'_>, name: &CollectionName) -> bool {
 }
 
 /// Asks the executor.
+///
+/// # Errors
+/// `Forbidden` when the query is about a collection that the caller's key does not cover; bodies
+/// can name others than the path does.
 pub(crate) async fn query(call: &Call<'_>, query: Query) -> Result<Reply, Failure> {
-    if let Some((collection, filter)) = filtered(&query) {
-        let schema = Query::ReadSchema(collection.clone());
-        if let Reply::Schema(schema) = call.executor.query(schema).await? {
-            hints::notice(call, collection, &schema, filter);
+    if let Some((collection, filter)) = subject(&query) {
+        let name = collection.name.as_str();
+        call.grant.check(Access::Read, Some(name))?;
+        if let Some(filter) = filter {
+            let schema = Query::ReadSchema(collection.clone());
+            if let Reply::Schema(schema) = call.executor.query(schema).await? {
+                hints::notice(call, collection, &schema, filter);
+            }
         }
     }
     Ok(call.executor.query(query).await?)
 }
 
-/// The filter of a query over points.
-fn filtered(query: &Query) -> Option<(&CollectionRef, &Filter)> {
+/// The collection that a query is about, and its filter over points.
+fn subject(query: &Query) -> Option<(&CollectionRef, Option<&Filter>)> {
     match query {
+        Query::ListCollections(_) | Query::ListAliases(_) | Query::ReadAttributes(_) => None,
+        Query::CollectionExists(collection)
+        | Query::DescribeCollection(collection)
+        | Query::ReadSchema(collection)
+        | Query::MeasureCollection(collection)
+        | Query::WatchUpkeep(collection)
+        | Query::Retrieve { collection, .. } => Some((collection, None)),
         Query::Scroll {
             collection, filter, ..
         }
         | Query::Count {
             collection, filter, ..
-        } => Some((collection, filter.as_ref()?)),
-        Query::Search(search) => Some((&search.collection, search.filter.as_ref()?)),
+        } => Some((collection, filter.as_ref())),
+        Query::Search(search) => Some((&search.collection, search.filter.as_ref())),
         Query::SearchBatch(searches) => {
-            let search = searches.iter().find(|search| search.filter.is_some())?;
-            Some((&search.collection, search.filter.as_ref()?))
+            let filtered = searches.iter().find(|search| search.filter.is_some());
+            let search = filtered.or(searches.first())?;
+            Some((&search.collection, search.filter.as_ref()))
         }
-        Query::ListCollections(_)
-        | Query::ListAliases(_)
-        | Query::CollectionExists(_)
-        | Query::DescribeCollection(_)
-        | Query::ReadSchema(_)
-        | Query::MeasureCollection(_)
-        | Query::WatchUpkeep(_)
-        | Query::ReadAttributes(_)
-        | Query::Retrieve { .. } => None,
+        Query::Groups(groups) => {
+            let search = &groups.search;
+            Some((&search.collection, search.filter.as_ref()))
+        }
+        Query::Facet(facet) => Some((&facet.collection, facet.filter.as_ref())),
+        Query::Matrix(matrix) => Some((&matrix.collection, matrix.filter.as_ref())),
     }
 }
 

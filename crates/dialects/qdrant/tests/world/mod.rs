@@ -258,16 +258,7 @@ fn answer(query: Query) -> Result<Reply, Error> {
             .collect::<Result<_, _>>()
             .map(Reply::Batch),
         Query::Groups(groups) => grouped(&groups),
-        Query::Facet(facet) => {
-            schema(&facet.collection)?;
-            let hit = |value, count| FacetHit { value, count };
-            Ok(Reply::Facet(vec![
-                hit(FacetValue::Text("Solaris".into()), 2),
-                hit(FacetValue::Int(1961), 1),
-                hit(FacetValue::Bool(true), 1),
-                hit(FacetValue::Uuid([0x11; 16]), 1),
-            ]))
-        }
+        Query::Facet(facet) => schema(&facet.collection).map(|_| Reply::Facet(facets())),
         Query::Matrix(matrix) => {
             schema(&matrix.collection)?;
             Ok(Reply::Matrix(MatrixRows {
@@ -276,6 +267,17 @@ fn answer(query: Query) -> Result<Reply, Error> {
             }))
         }
     }
+}
+
+/// A value of each kind.
+fn facets() -> Vec<FacetHit> {
+    let hit = |value, count| FacetHit { value, count };
+    vec![
+        hit(FacetValue::Text("Solaris".into()), 2),
+        hit(FacetValue::Int(1961), 1),
+        hit(FacetValue::Bool(true), 1),
+        hit(FacetValue::Uuid([0x11; 16]), 1),
+    ]
 }
 
 /// Two groups with the same results.
