@@ -183,6 +183,7 @@ async fn create(database: &Database) {
         name: VectorName::default(),
         kind,
         hnsw: None,
+        quantization: None,
         residency: model::Residency::Mapped,
     };
     let schema = Schema {

@@ -1,7 +1,7 @@
 //! The graph part of one vector field of a sealed segment.
 
 use bytes::Bytes;
-use index::{DenseBlock, Hnsw, HnswParams, hnsw};
+use index::{CodeKind, DenseBlock, Hnsw, HnswParams, hnsw};
 use model::{Error, HnswConfig};
 use rows::BitSet;
 
@@ -16,8 +16,14 @@ const PARAMS: &str = "params";
 #[derive(Debug)]
 pub(crate) struct VectorGraph {
     pub(crate) hnsw: Hnsw,
-    m: u32,
-    ef_construct: u32,
+    /// `m`, `ef_construct` and the kind of codes.
+    built: [u32; 4],
+}
+
+/// What tells graphs of different settings apart.
+fn settings(config: HnswConfig, codes: CodeKind) -> [u32; 4] {
+    let [kind, detail] = codes.stored();
+    [config.m.into(), config.ef_construct, kind, detail]
 }
 
 impl VectorGraph {
@@ -26,14 +32,16 @@ impl VectorGraph {
         block: &DenseBlock,
         present: Option<&BitSet>,
         config: HnswConfig,
+        codes: CodeKind,
         progress: &(dyn Fn(usize, usize) + Sync),
     ) -> Vec<(String, Bytes)> {
         let params = HnswParams {
             m: config.m.into(),
             ef_construct: config.ef_construct as usize,
+            codes,
             ..HnswParams::default()
         };
-        let built: Array<u32> = vec![config.m.into(), config.ef_construct].into();
+        let built: Array<u32> = settings(config, codes).to_vec().into();
         let mut blocks = vec![(PARAMS.to_owned(), built.bytes().clone())];
         let graph = hnsw::build(block, present, &params, progress);
         blocks.extend(
@@ -50,18 +58,16 @@ impl VectorGraph {
             name: PARAMS.to_owned(),
         })?;
         let params = Array::<u32>::open(params).ok_or(BlockError::Damaged { name: PARAMS })?;
-        let &[m, ef_construct] = params.as_slice() else {
-            return Err(BlockError::Damaged { name: PARAMS }.into());
-        };
+        let built = params.as_slice().try_into();
+        let built = built.map_err(|_| BlockError::Damaged { name: PARAMS })?;
         Ok(Self {
             hnsw: Hnsw::open(blocks.all(), block)?,
-            m,
-            ef_construct,
+            built,
         })
     }
 
-    /// Whether it was built as `config` asks.
-    pub(crate) fn is_as_configured(&self, config: HnswConfig) -> bool {
-        self.m == u32::from(config.m) && self.ef_construct == config.ef_construct
+    /// Whether it was built as `config` asks, with such codes.
+    pub(crate) fn is_as_configured(&self, config: HnswConfig, codes: CodeKind) -> bool {
+        self.built == settings(config, codes)
     }
 }

@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use filter::Column;
+use index::CodeKind;
 use model::{Error, ErrorKind, Schema, Subject};
 use rows::BitSet;
 
@@ -193,10 +194,11 @@ impl Job {
         let mut parts = Vec::new();
         for (at, field) in self.schema.vectors.iter().enumerate() {
             let config = self.schema.hnsw_of(field);
+            let codes = CodeKind::of(self.schema.quantization_of(field));
             let built = live
                 .segment
                 .graph(at)
-                .is_some_and(|g| g.is_as_configured(config));
+                .is_some_and(|g| g.is_as_configured(config, codes));
             let threshold_kb = self.schema.segments.indexing_threshold_kb;
             if built || !deserves_graph(live.vector_bytes(at, field), config, threshold_kb) {
                 continue;
@@ -205,7 +207,8 @@ impl Job {
             let vectors = &live.segment.block.vectors[at];
             let present = linked(live, vectors.present.as_ref());
             let report = |done: usize, total: usize| progress.report(done as u64, total as u64);
-            let blocks = VectorGraph::build(&vectors.dense, present.as_ref(), config, &report);
+            let present = present.as_ref();
+            let blocks = VectorGraph::build(&vectors.dense, present, config, codes, &report);
             parts.push(NewPart {
                 kind: PartKind::Hnsw(field.name.clone()),
                 blocks,

@@ -8,14 +8,15 @@
 //! | filtered walk | the same, asking the filter | a graph and a filter that leaves many |
 //!
 //! "Few" is what `full_scan_threshold_kb` says of the bytes of the rows. Every plan answers in the
-//! same order with the same scores; scans are exact, walks up to their recall. A filter that was
+//! same order with the same scores; scans are exact, walks up to their recall (and, when a search
+//! of a quantised field asks for the scores of its codes, up to their rounding). A filter that was
 //! seen before is no filter any more, but a set of rows to choose among.
 
 use std::sync::Arc;
 
 use filter::{Compiled, compile};
-use index::{Allowed, Probe, Scored, Scratch, flat};
-use model::{Filter, Schema, SearchParams, VectorKind};
+use index::{Allowed, CodeUse, Probe, Scored, Scratch, flat};
+use model::{Filter, Quantization, QueryBits, Schema, SearchParams, VectorKind};
 use rows::{BitSet, RowId};
 
 use crate::graph::VectorGraph;
@@ -178,8 +179,9 @@ pub(crate) fn nearest(
             flat::search_rows(&vectors.dense, ask.vector, rows, ask.wanted)
         }
         (Plan::Walk | Plan::FilteredWalk, compiled, Some(graph)) => {
+            let codes = code_use(ask.params.codes, schema.quantization_of(field));
             candidates.ask(ask, compiled.as_ref(), |probe| {
-                graph.hnsw.search(probe, scratch)
+                graph.hnsw.search_by(probe, &codes, scratch)
             })
         }
         (Plan::Scan | Plan::FilteredScan | Plan::Walk | Plan::FilteredWalk, compiled, _) => {
@@ -194,6 +196,22 @@ fn ef(ask: &Nearest<'_>) -> usize {
     match ask.params.ef {
         Some(ef) => (ef as usize).max(ask.wanted),
         None => EF_DEFAULT.max(ask.wanted.saturating_mul(EF_PER_WANTED)),
+    }
+}
+
+/// How a walk uses its codes: as asked where the field is quantised, else as suits them best.
+fn code_use(asked: model::CodeUse, quantization: Option<Quantization>) -> CodeUse {
+    let query = match quantization {
+        None => return CodeUse::default(),
+        Some(Quantization::Binary { query, .. }) => query,
+        Some(Quantization::Scalar { .. } | Quantization::Product(_))
+        | Some(Quantization::Rotated { .. }) => QueryBits::Auto,
+    };
+    CodeUse {
+        ignore: asked.ignore,
+        rescore: asked.rescore.unwrap_or(true),
+        oversampling: asked.oversampling,
+        query,
     }
 }
 

@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use index::CodeKind;
 use model::{HnswConfig, VectorField};
 
 use crate::collection::Collection;
@@ -219,10 +220,11 @@ impl Collection {
 
 fn wants_graph(live: &LiveSegment, at: usize, field: &VectorField, of: &Collection) -> bool {
     let config = of.schema.hnsw_of(field);
+    let codes = CodeKind::of(of.schema.quantization_of(field));
     let built = live
         .segment
         .graph(at)
-        .is_some_and(|graph| graph.is_as_configured(config));
+        .is_some_and(|graph| graph.is_as_configured(config, codes));
     let threshold_kb = of.schema.segments.indexing_threshold_kb;
     !built && deserves_graph(live.vector_bytes(at, field), config, threshold_kb)
 }

@@ -28,16 +28,18 @@ impl Collection {
         })
     }
 
-    /// Changes settings; graphs built with other parameters are rebuilt by jobs.
+    /// Changes settings; graphs built with other parameters or codes are rebuilt by jobs.
     pub(crate) fn configured(&self, change: &ConfigChange) -> Result<Self, Error> {
         let ConfigChange {
             hnsw,
+            quantization,
             segments,
             vectors,
             attributes,
         } = change;
         self.with_schema(|schema| {
             schema.hnsw = hnsw.unwrap_or(schema.hnsw);
+            schema.quantization = quantization.unwrap_or(schema.quantization);
             schema.segments = segments.unwrap_or(schema.segments);
             if let Some(attributes) = attributes {
                 schema.attributes = attributes.clone();
@@ -49,6 +51,7 @@ impl Collection {
                     .find(|field| field.name == change.name);
                 let field = field.ok_or_else(|| Error::no_vector_field(change.name.as_str()))?;
                 field.hnsw = change.hnsw.or(field.hnsw);
+                field.quantization = change.quantization.unwrap_or(field.quantization);
                 field.residency = change.residency.unwrap_or(field.residency);
             }
             Ok(())

@@ -39,6 +39,7 @@ fn schema() -> Schema {
                 metric: Metric::L2,
             },
             hnsw: None,
+            quantization: None,
             residency: Residency::Mapped,
         }],
         indexes: vec![

@@ -39,6 +39,7 @@ fn field(text: &str, dim: usize, metric: Metric) -> VectorField {
             metric,
         },
         hnsw: None,
+        quantization: None,
         residency: Residency::Mapped,
     }
 }
@@ -533,7 +534,7 @@ impl Pair {
             params: SearchParams {
                 ef: Some(100),
                 exact,
-                indexed_only: false,
+                ..SearchParams::default()
             },
             score_above: None,
             limit,

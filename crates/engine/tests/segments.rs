@@ -35,6 +35,7 @@ fn schema(metric: Metric) -> Schema {
             name: VectorName::default(),
             kind,
             hnsw: None,
+            quantization: None,
             residency: Residency::Mapped,
         }],
         indexes: vec![FieldIndex {

@@ -15,12 +15,12 @@ use model::Metric;
 
 use crate::DenseBlock;
 use crate::aligned::{AlignedBytes, LINE_BYTES};
-use crate::open_error::OpenError;
+use crate::open_error::{self, OpenError};
 
 /// Name of the block that holds the codes.
 pub(crate) const BLOCK: &str = "codes";
 
-const MAGIC: [u8; 8] = *b"SKCODES1";
+pub(crate) const MAGIC: [u8; 8] = *b"SKCODES1";
 const HEADER_BYTES: usize = LINE_BYTES;
 /// A code in the middle of the range: zero, for inner products.
 const MIDDLE: f32 = 128.0;
@@ -100,7 +100,7 @@ impl Scale {
     }
 
     /// The scale for the rows of `block` under `measure`.
-    fn fit(block: &DenseBlock, measure: Measure) -> Self {
+    fn fit(block: &DenseBlock, measure: Measure, quantile: Option<f32>) -> Self {
         let matrix = block.matrix();
         if measure != Measure::Dot && matrix.iter().all(|&x| x == f32::from(x as u8)) {
             return Self {
@@ -126,10 +126,17 @@ impl Scale {
         }
         sample.sort_unstable_by(f32::total_cmp);
         let at = |share: f64| sample[((sample.len() - 1) as f64 * share) as usize];
-        let scales = CLIPPED_SHARES.map(|share| match measure {
+        let clipping = |share: f64| match measure {
             Measure::Dot => Self::symmetric(at(1.0 - share)),
             Measure::L2 | Measure::L1 => Self::between(at(share), at(1.0 - share)),
-        });
+        };
+        if let Some(quantile) = quantile {
+            let clipped = 1.0 - f64::from(quantile);
+            // Magnitudes have one end, components two.
+            let ends = if measure == Measure::Dot { 1.0 } else { 2.0 };
+            return clipping(clipped / ends);
+        }
+        let scales = CLIPPED_SHARES.map(clipping);
         scales
             .into_iter()
             .min_by(|a, b| a.error(&sample).total_cmp(&b.error(&sample)))
@@ -148,10 +155,11 @@ pub(crate) struct Codes {
 }
 
 impl Codes {
-    /// Encodes the rows of `block`.
-    pub(crate) fn encode(block: &DenseBlock) -> Self {
+    /// Encodes the rows of `block`; `quantile` is the share of components that the range must
+    /// hold, instead of the share with the least error.
+    pub(crate) fn encode(block: &DenseBlock, quantile: Option<f32>) -> Self {
         let measure = Measure::for_metric(block.metric()).expect("a block refuses bit metrics");
-        let scale = Scale::fit(block, measure);
+        let scale = Scale::fit(block, measure, quantile);
         let (len, dim) = (block.len(), block.dim());
         assert!(dim <= COMPONENTS_MAX, "a vector of {dim} components");
         let stride = dim.next_multiple_of(BLOCK_BYTES);
@@ -190,48 +198,18 @@ impl Codes {
 
     /// Opens stored codes as those of `block`.
     pub(crate) fn open(bytes: Bytes, block: &DenseBlock) -> Result<Self, OpenError> {
-        if bytes.len() < HEADER_BYTES {
-            let expected = HEADER_BYTES;
-            return Err(OpenError::Short {
-                name: BLOCK,
-                bytes: bytes.len(),
-                expected,
-            });
-        }
+        let [len, dim, low, step] = open_error::header(&bytes, BLOCK)?;
         if bytes[..8] != MAGIC {
             return Err(OpenError::Format { name: BLOCK });
         }
-        let word = |at: usize| {
-            let bytes = bytes[8 + at * 4..][..4].try_into().expect("four bytes");
-            u32::from_le_bytes(bytes)
-        };
-        let (len, dim) = (word(0) as usize, word(1) as usize);
-        if len != block.len() {
-            return Err(OpenError::Mismatch {
-                what: "length",
-                got: len,
-                expected: block.len(),
-            });
-        }
-        if dim != block.dim() || dim > COMPONENTS_MAX {
-            let expected = block.dim();
-            return Err(OpenError::Mismatch {
-                what: "dimension",
-                got: dim,
-                expected,
-            });
-        }
+        let (len, dim) = (len as usize, dim as usize);
+        open_error::same("length", len, block.len())?;
+        open_error::same("dimension", dim, block.dim().min(COMPONENTS_MAX))?;
         let expected = HEADER_BYTES + len * dim.next_multiple_of(BLOCK_BYTES);
-        if bytes.len() != expected {
-            return Err(OpenError::Short {
-                name: BLOCK,
-                bytes: bytes.len(),
-                expected,
-            });
-        }
+        open_error::whole(BLOCK, bytes.len(), expected)?;
         let scale = Scale {
-            low: f32::from_bits(word(2)),
-            step: f32::from_bits(word(3)),
+            low: f32::from_bits(low),
+            step: f32::from_bits(step),
         };
         if !(scale.step > 0.0 && scale.step.is_finite() && scale.low.is_finite()) {
             return Err(OpenError::Value {
@@ -276,8 +254,8 @@ impl Codes {
     }
 
     /// Encodes `query` into `code` for comparison with the rows: signed for inner products,
-    /// unsigned for distances.
-    pub(crate) fn encode_query(&self, query: &[f32], code: &mut AlignedBytes) {
+    /// unsigned for distances. Returns what a step of the integer distance is worth as a score.
+    pub(crate) fn encode_query(&self, query: &[f32], code: &mut AlignedBytes) -> f32 {
         code.resize(self.stride());
         match self.measure {
             Measure::Dot => {
@@ -287,12 +265,17 @@ impl Codes {
                     *code = scale.encode(component) ^ SIGN;
                 }
                 code[query.len()..].fill(0);
+                scale.step * self.scale.step
             }
             Measure::L2 | Measure::L1 => {
                 for (code, &component) in code.iter_mut().zip(query) {
                     *code = self.scale.encode(component);
                 }
                 code[query.len()..].fill(MIDDLE as u8);
+                match self.measure {
+                    Measure::L1 => self.scale.step,
+                    Measure::L2 | Measure::Dot => self.scale.step * self.scale.step,
+                }
             }
         }
     }
@@ -337,7 +320,7 @@ mod tests {
     #[test]
     fn whole_bytes_are_kept_exactly() {
         let rows: Vec<f32> = (0..=255).map(|x| x as f32).collect();
-        let codes = Codes::encode(&block(&rows, 64, Metric::L2));
+        let codes = Codes::encode(&block(&rows, 64, Metric::L2), None);
         assert_eq!(
             codes.scale,
             Scale {
@@ -355,7 +338,7 @@ mod tests {
             .collect();
         rows[77] = 100.0;
         for metric in [Metric::Dot, Metric::L2] {
-            let codes = Codes::encode(&block(&rows, 100, metric));
+            let codes = Codes::encode(&block(&rows, 100, metric), None);
             // The outlier alone would make the step 100 / 127.
             assert!(codes.scale.step < 0.02, "{metric:?}: {:?}", codes.scale);
         }
@@ -364,7 +347,7 @@ mod tests {
     #[test]
     fn damaged_codes_are_refused() {
         let block = block(&[1.0, 2.0, 3.0, 4.0], 2, Metric::L2);
-        let codes = Codes::encode(&block);
+        let codes = Codes::encode(&block, None);
         assert!(Codes::open(codes.bytes().clone(), &block).is_ok());
         let broken = |at: usize, byte: u8| {
             let mut bytes = codes.bytes().to_vec();
@@ -385,7 +368,7 @@ mod tests {
 
     #[test]
     fn queries_outside_the_range_are_noticed() {
-        let codes = Codes::encode(&block(&[0.0, 10.0, 20.0, 255.0], 2, Metric::L2));
+        let codes = Codes::encode(&block(&[0.0, 10.0, 20.0, 255.0], 2, Metric::L2), None);
         assert_eq!(codes.clipped_share(&[0.0, 255.0]), 0.0);
         assert!(codes.clipped_share(&[1000.0, 0.0]) > 1.0);
     }
@@ -397,7 +380,7 @@ mod tests {
             rows in proptest::collection::vec(-5.0_f32..5.0, 8..200),
             metric in prop_oneof![Just(Metric::Dot), Just(Metric::L2), Just(Metric::L1)],
         ) {
-            let codes = Codes::encode(&block(&rows[..rows.len() / 8 * 8], 8, metric));
+            let codes = Codes::encode(&block(&rows[..rows.len() / 8 * 8], 8, metric), None);
             let Scale { low, step } = codes.scale;
             for (row, vector) in rows.chunks_exact(8).enumerate() {
                 for (&code, &x) in codes.row(row as u32).iter().zip(vector) {

@@ -1,15 +1,15 @@
-//! HNSW: a graph over 8-bit codes, walked per query with its own `ef` and filter.
+//! HNSW: a graph over codes, walked per query with its own `ef` and filter.
 //!
 //! Malkov & Yashunin 2016. The graph is built once per immutable block ([`build`]) and stored as
-//! two blocks, codes and links; [`Hnsw::open`] reads both in place. A search walks on the codes
-//! with integer distances, which are equal on every processor, and compares the best candidates
-//! again in `f32`: ids and scores are therefore the same natively and in wasm.
+//! two blocks, codes and links; [`Hnsw::open`] reads both in place. Links are always chosen by
+//! 8-bit codes; which codes are stored and walked on is [`HnswParams::codes`]. A search orders rows
+//! by integers, which are equal on every processor, and compares the best candidates again in
+//! `f32`: ids and scores are therefore the same natively and in wasm.
 
 use bytes::Bytes;
 use kernels::code::CodeKernels;
-use rows::{BitSet, Scored};
+use rows::{BitSet, Scored, TopK};
 
-use crate::aligned::AlignedBytes;
 use crate::builder::{self, Input};
 use crate::codes::{self, Codes};
 use crate::graph::{self, Graph};
@@ -17,7 +17,8 @@ use crate::open_error::OpenError;
 use crate::similarity::Similarity;
 use crate::space::{FloatSpace, Space, with_code_space};
 use crate::walk::{self, Filtering, Goal, Scratch, TWO_HOP_SHARE};
-use crate::{Allowed, DenseBlock, Probe, flat};
+use crate::walk_codes::WalkCodes;
+use crate::{Allowed, CodeKind, CodeUse, DenseBlock, Probe, flat};
 
 pub use crate::builder::BuilderKind;
 
@@ -36,7 +37,7 @@ const SCANNED_ROWS_PER_EF: usize = 20;
 const CLIPPED_SHARE_MAX: f32 = 1e-3;
 
 /// How to build a graph.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct HnswParams {
     /// Links per row on upper levels (the paper's `M`); level zero has twice as many. In `4..=32`,
     /// others are brought to the nearer end.
@@ -47,6 +48,8 @@ pub struct HnswParams {
     pub seed: u64,
     /// Which builder.
     pub builder: BuilderKind,
+    /// The codes that are stored and walked on.
+    pub codes: CodeKind,
 }
 
 impl Default for HnswParams {
@@ -56,6 +59,7 @@ impl Default for HnswParams {
             ef_construct: 100,
             seed: 0x5eed,
             builder: BuilderKind::Auto,
+            codes: CodeKind::default(),
         }
     }
 }
@@ -72,7 +76,7 @@ pub fn build(
     params: &HnswParams,
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Blocks {
-    let codes = Codes::encode(block);
+    let codes = Codes::encode(block, None);
     let rows: Vec<u32> = (0..block.len() as u32)
         .filter(|&row| present.is_none_or(|present| present.contains(row.into())))
         .collect();
@@ -84,6 +88,7 @@ pub fn build(
         },
         params,
     );
+    let codes = WalkCodes::encode(block, params.codes, codes);
     vec![
         (codes::BLOCK, codes.bytes().clone()),
         (graph::BLOCK, links.encode()),
@@ -94,7 +99,7 @@ pub fn build(
 #[derive(Clone, Debug)]
 pub struct Hnsw {
     block: DenseBlock,
-    codes: Codes,
+    codes: WalkCodes,
     graph: Graph,
     similarity: Similarity,
     kernels: &'static CodeKernels,
@@ -115,7 +120,7 @@ impl Hnsw {
                 .map(|(_, bytes)| bytes.clone())
                 .ok_or(OpenError::Missing { name })
         };
-        let codes = Codes::open(find(codes::BLOCK)?, &block)?;
+        let codes = WalkCodes::open(find(codes::BLOCK)?, &block)?;
         let graph = Graph::open(find(graph::BLOCK)?, block.len())?;
         let similarity =
             Similarity::for_metric(block.metric()).expect("a block refuses metrics on bits");
@@ -137,6 +142,20 @@ impl Hnsw {
     /// # Panics
     /// When the probe's vector has not the block's dimension.
     pub fn search(&self, probe: &Probe<'_>, scratch: &mut Scratch) -> Vec<Scored> {
+        self.search_by(probe, &CodeUse::default(), scratch)
+    }
+
+    /// As [`Hnsw::search`], with the codes used as asked. Scores of codes are estimates: equal
+    /// everywhere, but not those of [`flat::search`].
+    ///
+    /// # Panics
+    /// As [`Hnsw::search`].
+    pub fn search_by(
+        &self,
+        probe: &Probe<'_>,
+        codes: &CodeUse,
+        scratch: &mut Scratch,
+    ) -> Vec<Scored> {
         assert_eq!(
             probe.vector.len(),
             self.block.dim(),
@@ -145,39 +164,83 @@ impl Hnsw {
         if probe.k == 0 || self.block.is_empty() {
             return Vec::new();
         }
-        self.walk(probe, scratch);
-        let rescored = probe.k + probe.k.max(RESCORED_EXTRA);
-        let candidates = scratch.pool.allowed_rows().take(rescored);
-        let found = flat::search_candidates(&self.block, probe.vector, candidates, probe.k);
+        // Taken out while the walk borrows the rest of the scratch.
+        let mut code = std::mem::take(&mut scratch.code);
+        let found = match &self.codes {
+            _ if codes.ignore => self.search_floats(probe, codes, scratch),
+            WalkCodes::Bytes(bytes) if bytes.clipped_share(probe.vector) > CLIPPED_SHARE_MAX => {
+                self.search_floats(probe, codes, scratch)
+            }
+            WalkCodes::Bytes(bytes) => {
+                let unit = bytes.encode_query(probe.vector, &mut code);
+                with_code_space!(bytes, &code, unit, self.kernels, |space| {
+                    self.search_in(space, probe, codes, scratch)
+                })
+            }
+            WalkCodes::Product(product) => {
+                let space = product.space(probe.vector, &mut code);
+                self.search_in(&space, probe, codes, scratch)
+            }
+            WalkCodes::Planes(planes) => {
+                let space = planes.space(probe.vector, codes.query, &mut code);
+                self.search_in(&space, probe, codes, scratch)
+            }
+        };
+        scratch.code = code;
         if found.len() < probe.k.min(self.block.len()) {
             return flat::search(&self.block, probe);
         }
         found
     }
 
-    fn walk(&self, probe: &Probe<'_>, scratch: &mut Scratch) {
-        if self.codes.clipped_share(probe.vector) > CLIPPED_SHARE_MAX {
-            let space = FloatSpace::new(&self.block, probe.vector, self.similarity);
-            return self.walk_in(&space, probe, scratch);
-        }
-        // Taken out while the walk borrows the rest of the scratch.
-        let mut code: AlignedBytes = std::mem::take(&mut scratch.code);
-        self.codes.encode_query(probe.vector, &mut code);
-        with_code_space!(&self.codes, &code, self.kernels, |space| {
-            self.walk_in(space, probe, scratch);
-        });
-        scratch.code = code;
+    fn search_floats(
+        &self,
+        probe: &Probe<'_>,
+        codes: &CodeUse,
+        scratch: &mut Scratch,
+    ) -> Vec<Scored> {
+        let space = FloatSpace::new(&self.block, probe.vector, self.similarity);
+        self.search_in(&space, probe, codes, scratch)
     }
 
-    fn walk_in<S: Space>(&self, space: &S, probe: &Probe<'_>, scratch: &mut Scratch) {
-        let ef = probe.ef.max(probe.k);
+    /// Walks in `space` and ranks what was found: again in `f32`, or by what `space` says.
+    fn search_in<S: Space>(
+        &self,
+        space: &S,
+        probe: &Probe<'_>,
+        codes: &CodeUse,
+        scratch: &mut Scratch,
+    ) -> Vec<Scored> {
+        let candidates = self.candidates(probe.k, codes);
         let goal = Goal {
-            ef,
+            // Who asks for more candidates asks for a longer walk.
+            ef: match codes.oversampling {
+                Some(_) => probe.ef.max(candidates),
+                None => probe.ef.max(probe.k),
+            },
             allowed: probe.allowed,
             filtering: self.filtering(&probe.allowed),
         };
         let entry = walk::descend(self.graph.levels_down(), self.graph.entry(), space);
         walk::walk(self.graph.base(), entry, space, &goal, scratch);
+        if codes.rescore {
+            let rows = scratch.pool.allowed_rows().take(candidates);
+            return flat::search_candidates(&self.block, probe.vector, rows, probe.k);
+        }
+        let mut top = TopK::new(probe.k);
+        for (distance, row) in scratch.pool.allowed_distances() {
+            top.offer(row, space.score(distance));
+        }
+        top.into_sorted()
+    }
+
+    /// Candidates to be compared again for `k` wanted rows.
+    fn candidates(&self, k: usize, codes: &CodeUse) -> usize {
+        let times = |factor: f64| libm::ceil(k as f64 * factor) as usize;
+        match codes.oversampling {
+            Some(factor) => times(factor).max(k),
+            None => times(self.codes.oversampling()).max(k + RESCORED_EXTRA),
+        }
     }
 
     fn filtering(&self, allowed: &Allowed<'_>) -> Filtering {

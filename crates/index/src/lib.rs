@@ -1,9 +1,9 @@
-//! Vector indexes over one immutable block of rows: flat and HNSW on 8-bit codes.
+//! Vector indexes over one immutable block of rows: flat, and HNSW on codes.
 //!
 //! | where | what | answers |
 //! |---|---|---|
 //! | [`flat`] | every row compared in `f32` | exact |
-//! | [`hnsw`] | a graph walked on 8-bit codes, the best compared again in `f32` | approximate |
+//! | [`hnsw`] | a graph walked on codes, the best compared again in `f32` | approximate |
 //!
 //! Both take the same [`Probe`] over the same [`DenseBlock`] and answer in the same order: larger
 //! score first, ties by ascending row. Scores come from one kernel with a fixed summation order, so
@@ -12,17 +12,24 @@
 mod aligned;
 mod block;
 mod builder;
+mod code_kind;
 mod codes;
 pub mod flat;
 mod graph;
 pub mod hnsw;
+mod mix;
 mod open_error;
+mod planes;
 mod probe;
+mod product;
+mod rotation;
 mod similarity;
 mod space;
 mod walk;
+mod walk_codes;
 
 pub use block::DenseBlock;
+pub use code_kind::{CodeKind, CodeUse};
 pub use hnsw::{Hnsw, HnswParams};
 pub use probe::{Allowed, Probe};
 pub use rows::Scored;

@@ -1,5 +1,7 @@
 //! Why stored blocks of an index cannot be opened.
 
+use crate::aligned::LINE_BYTES;
+
 /// What is wrong with the bytes of a block.
 #[derive(Debug, PartialEq, thiserror::Error)]
 pub(crate) enum OpenError {
@@ -29,6 +31,43 @@ pub(crate) enum OpenError {
     },
     #[error("the index gives an impossible {what}: {value}")]
     Value { what: &'static str, value: f64 },
+}
+
+/// The four numbers behind the magic of a block of codes.
+pub(crate) fn header(bytes: &[u8], name: &'static str) -> Result<[u32; 4], OpenError> {
+    let Some(header) = bytes.get(..LINE_BYTES) else {
+        return Err(OpenError::Short {
+            name,
+            bytes: bytes.len(),
+            expected: LINE_BYTES,
+        });
+    };
+    let words = header[8..].as_chunks::<4>().0;
+    Ok(std::array::from_fn(|at| u32::from_le_bytes(words[at])))
+}
+
+/// Refuses an index that is not of these rows.
+pub(crate) fn same(what: &'static str, got: usize, expected: usize) -> Result<(), OpenError> {
+    if got == expected {
+        return Ok(());
+    }
+    Err(OpenError::Mismatch {
+        what,
+        got,
+        expected,
+    })
+}
+
+/// Refuses a block that is cut or too long.
+pub(crate) fn whole(name: &'static str, bytes: usize, expected: usize) -> Result<(), OpenError> {
+    if bytes == expected {
+        return Ok(());
+    }
+    Err(OpenError::Short {
+        name,
+        bytes,
+        expected,
+    })
 }
 
 impl From<OpenError> for model::Error {

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use kernels::code::CodeKernels;
 use kernels::prefetch;
-use rows::{RowId, rank_key};
+use rows::{RowId, rank_key, rank_score};
 
 use crate::codes::Codes;
 use crate::{DenseBlock, Similarity};
@@ -22,6 +22,25 @@ pub(crate) trait Space {
 
     /// Says that `row` will be compared soon.
     fn prefetch(&self, row: u32);
+
+    /// The score that a distance stands for, as near as this space knows it.
+    fn score(&self, distance: u32) -> f32;
+}
+
+/// The worth of a step where nobody asks for scores.
+pub(crate) const UNSCORED: f32 = 1.0;
+
+/// A score as a distance: the largest becomes the smallest. NaN is the farthest.
+#[inline]
+pub(crate) fn distance_of_score(score: f32) -> u32 {
+    // The upper half of the rank is the score as an ordered integer.
+    !((rank_key(RowId(0), score) >> 32) as u32)
+}
+
+/// The score that [`distance_of_score`] turned into `distance`.
+#[inline]
+pub(crate) fn score_of_distance(distance: u32) -> f32 {
+    rank_score(u64::from(!distance) << 32)
 }
 
 /// One integer measure, as a type: a walk is compiled for each, so none is chosen inside a loop.
@@ -32,6 +51,10 @@ pub(crate) trait CodeMeasure {
     fn one(kernels: &CodeKernels, bias: i32, query: &[u8], row: &[u8]) -> u32;
     /// Distances of four rows.
     fn four(kernels: &CodeKernels, bias: i32, query: &[u8], rows: [&[u8]; 4]) -> [u32; 4];
+    /// The score of a distance, in steps.
+    fn steps(distance: u32) -> f32 {
+        -(distance as f32)
+    }
 }
 
 /// `Measure::Dot`: the larger the product, the nearer.
@@ -61,6 +84,10 @@ impl CodeMeasure for ByDot {
             near_first(c, bias),
             near_first(d, bias),
         ]
+    }
+
+    fn steps(distance: u32) -> f32 {
+        (1_i32 << 30).wrapping_sub(distance as i32) as f32
     }
 }
 
@@ -109,11 +136,18 @@ pub(crate) struct CodeSpace<'a, M> {
     query: &'a [u8],
     matrix: &'a [u8],
     bias: i32,
+    /// What a step of a distance is worth as a score.
+    unit: f32,
     measure: PhantomData<M>,
 }
 
 impl<'a, M: CodeMeasure> CodeSpace<'a, M> {
-    pub(crate) fn new(codes: &'a Codes, query: &'a [u8], kernels: &'static CodeKernels) -> Self {
+    pub(crate) fn new(
+        codes: &'a Codes,
+        query: &'a [u8],
+        unit: f32,
+        kernels: &'static CodeKernels,
+    ) -> Self {
         debug_assert_eq!(query.len(), codes.stride());
         let bias = M::bias(query);
         Self {
@@ -121,6 +155,7 @@ impl<'a, M: CodeMeasure> CodeSpace<'a, M> {
             query,
             matrix: codes.matrix(),
             bias,
+            unit,
             measure: PhantomData,
         }
     }
@@ -151,6 +186,10 @@ impl<M: CodeMeasure> Space for CodeSpace<'_, M> {
     fn prefetch(&self, row: u32) {
         prefetch(self.row(row));
     }
+
+    fn score(&self, distance: u32) -> f32 {
+        M::steps(distance) * self.unit
+    }
 }
 
 /// The `f32` rows themselves, for queries that the codes cannot express.
@@ -173,11 +212,10 @@ impl<'a> FloatSpace<'a> {
 impl Space for FloatSpace<'_> {
     #[inline]
     fn distance(&self, row: u32) -> u32 {
-        let score = self
-            .similarity
-            .between(self.query, self.block.row(RowId(row)));
-        // The upper half of the rank is the score as an ordered integer.
-        !((rank_key(RowId(row), score) >> 32) as u32)
+        distance_of_score(
+            self.similarity
+                .between(self.query, self.block.row(RowId(row))),
+        )
     }
 
     fn distances(&self, rows: [u32; 4]) -> [u32; 4] {
@@ -188,28 +226,34 @@ impl Space for FloatSpace<'_> {
     fn prefetch(&self, row: u32) {
         prefetch(bytemuck::cast_slice(self.block.row(RowId(row))));
     }
+
+    fn score(&self, distance: u32) -> f32 {
+        score_of_distance(distance)
+    }
 }
 
 /// Runs `$body` with `$space` bound to the [`CodeSpace`] of `$codes` seen from `$query`.
 ///
 /// A macro, because the body is compiled once per measure and closures cannot be generic.
 macro_rules! with_code_space {
-    ($codes:expr, $query:expr, $kernels:expr, |$space:ident| $body:expr) => {
+    ($codes:expr, $query:expr, $unit:expr, $kernels:expr, |$space:ident| $body:expr) => {
         match $codes.measure() {
             $crate::codes::Measure::Dot => {
                 let $space = &$crate::space::CodeSpace::<$crate::space::ByDot>::new(
-                    $codes, $query, $kernels,
+                    $codes, $query, $unit, $kernels,
                 );
                 $body
             }
             $crate::codes::Measure::L2 => {
-                let $space =
-                    &$crate::space::CodeSpace::<$crate::space::ByL2>::new($codes, $query, $kernels);
+                let $space = &$crate::space::CodeSpace::<$crate::space::ByL2>::new(
+                    $codes, $query, $unit, $kernels,
+                );
                 $body
             }
             $crate::codes::Measure::L1 => {
-                let $space =
-                    &$crate::space::CodeSpace::<$crate::space::ByL1>::new($codes, $query, $kernels);
+                let $space = &$crate::space::CodeSpace::<$crate::space::ByL1>::new(
+                    $codes, $query, $unit, $kernels,
+                );
                 $body
             }
         }
@@ -238,14 +282,15 @@ mod tests {
             .collect();
         for metric in [Metric::Dot, Metric::L2, Metric::L1] {
             let block = DenseBlock::from_rows(&rows, 2, metric).unwrap();
-            let codes = Codes::encode(&block);
+            let codes = Codes::encode(&block, None);
             let query = [2.3, 4.9];
             let similarity = Similarity::for_metric(metric).unwrap();
             let float = FloatSpace::new(&block, &query, similarity);
             let exact: Vec<u32> = (0..10).map(|row| float.distance(row)).collect();
             let mut code = AlignedBytes::default();
-            codes.encode_query(&query, &mut code);
-            let coded: Vec<u32> = with_code_space!(&codes, &code, CodeKernels::best(), |space| {
+            let unit = codes.encode_query(&query, &mut code);
+            let kernels = CodeKernels::best();
+            let coded: Vec<u32> = with_code_space!(&codes, &code, unit, kernels, |space| {
                 assert_eq!(
                     space.distances([3, 1, 4, 1]),
                     [3, 1, 4, 1].map(|r| space.distance(r))
@@ -262,11 +307,11 @@ mod tests {
             .map(|x| ((x * 37 % 23) as f32 - 11.0) / 9.0)
             .collect();
         for metric in [Metric::Dot, Metric::L2, Metric::L1] {
-            let codes = Codes::encode(&DenseBlock::from_rows(&rows, 4, metric).unwrap());
+            let codes = Codes::encode(&DenseBlock::from_rows(&rows, 4, metric).unwrap(), None);
             let from = |a: u32, b: u32| {
                 let mut code = AlignedBytes::default();
                 codes.row_as_query(a, &mut code);
-                with_code_space!(&codes, &code, CodeKernels::best(), |space| space
+                with_code_space!(&codes, &code, UNSCORED, CodeKernels::best(), |space| space
                     .distance(b))
             };
             for (a, b) in [(0, 1), (2, 9), (5, 5)] {

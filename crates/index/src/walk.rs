@@ -172,8 +172,13 @@ impl Pool {
 
     /// The allowed rows found, nearest first.
     pub(crate) fn allowed_rows(&self) -> impl Iterator<Item = RowId> + '_ {
+        self.allowed_distances().map(|(_, row)| row)
+    }
+
+    /// The distance and row of the allowed rows found, nearest first.
+    pub(crate) fn allowed_distances(&self) -> impl Iterator<Item = (u32, RowId)> + '_ {
         let allowed = self.entries.iter().filter(|&entry| entry & ALLOWED != 0);
-        allowed.map(|&entry| RowId(row_of(entry)))
+        allowed.map(|&entry| ((entry >> 32) as u32, RowId(row_of(entry))))
     }
 
     /// All entries as (distance, row), nearest first.

@@ -4,6 +4,7 @@
 //! the bit everywhere.
 
 use crate::Level;
+use crate::level::Forms;
 
 /// The counting kernels of one [`Level`]. Slices of unequal length panic.
 #[derive(Clone, Copy, Debug)]
@@ -12,28 +13,27 @@ pub struct BitKernels {
     pub hamming: fn(&[u8], &[u8]) -> u32,
     /// Number of bits set in both, number of bits set in either.
     pub overlap: fn(&[u8], &[u8]) -> (u32, u32),
+    /// Hamming distance of one plane of bits from each of several, the first (lowest) counted
+    /// once, the next twice, then four times and so on: `Σ 2ⁱ · |plane ⊕ planes[i]|`. The planes
+    /// follow one another, each as long as the single one; at most 8 planes of 8 KiB.
+    pub plane_distance: fn(planes: &[u8], plane: &[u8]) -> u32,
+    /// [`BitKernels::plane_distance`] of a plane given by its signs and half as many bits of
+    /// order: a bit of the plane's first half is `sign ⊕ order ⊕ 1`, one of its second half
+    /// `sign ⊕ order`. Lengths of signs are multiples of 16.
+    pub paired_distance: fn(planes: &[u8], signs: &[u8], order: &[u8]) -> u32,
 }
 
 impl BitKernels {
     /// The kernels of the best level of this processor.
     #[must_use]
     pub fn best() -> &'static Self {
-        Self::at(Level::detect()).unwrap_or(&PORTABLE)
+        FORMS.best()
     }
 
     /// The kernels of `level`; `None` when this processor or build lacks it.
     #[must_use]
     pub fn at(level: Level) -> Option<&'static Self> {
-        if !level.is_available() {
-            return None;
-        }
-        match level {
-            Level::Portable => Some(&PORTABLE),
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx2 | Level::Avx512 => Some(&crate::x86::bits::POPCNT),
-            #[cfg(not(target_arch = "x86_64"))]
-            Level::Avx2 | Level::Avx512 => None,
-        }
+        FORMS.at(level)
     }
 
     /// Hamming distance: number of bits that differ.
@@ -88,9 +88,19 @@ fn contains_all(whole: &[u8], part: &[u8]) -> bool {
         .all(|(whole, part)| part & !whole == 0)
 }
 
+static FORMS: Forms<BitKernels> = Forms {
+    portable: &PORTABLE,
+    #[cfg(target_arch = "x86_64")]
+    avx2: &crate::x86::bits::POPCNT,
+    #[cfg(target_arch = "x86_64")]
+    avx512: &crate::x86::bits::POPCNT,
+};
+
 static PORTABLE: BitKernels = BitKernels {
     hamming: |a, b| count(a, b, |x, y| [x ^ y])[0],
     overlap: |a, b| count(a, b, |x, y| [x & y, x | y]).into(),
+    plane_distance,
+    paired_distance,
 };
 
 /// Counts the bits of `combine` over all words; the last, short word has zeros behind it.
@@ -119,6 +129,51 @@ pub(crate) fn count<const N: usize>(
     counts
 }
 
+/// The loop behind [`BitKernels::plane_distance`].
+#[inline(always)]
+pub(crate) fn plane_distance(planes: &[u8], plane: &[u8]) -> u32 {
+    assert!(
+        plane.len().is_multiple_of(8) && planes.len().is_multiple_of(plane.len().max(8)),
+        "planes of different lengths"
+    );
+    let words = plane.as_chunks::<8>().0;
+    weighted(planes, words.len(), |at| u64::from_le_bytes(words[at]))
+}
+
+/// The loop behind [`BitKernels::paired_distance`].
+#[inline(always)]
+pub(crate) fn paired_distance(planes: &[u8], signs: &[u8], order: &[u8]) -> u32 {
+    assert!(
+        signs.len().is_multiple_of(16)
+            && order.len() == signs.len() / 2
+            && planes.len().is_multiple_of(signs.len().max(8)),
+        "planes of different lengths"
+    );
+    let (signs, order) = (signs.as_chunks::<8>().0, order.as_chunks::<8>().0);
+    let half = order.len();
+    weighted(planes, signs.len(), |at| {
+        let (order, flip) = match at.checked_sub(half) {
+            None => (order[at], u64::MAX),
+            Some(at) => (order[at], 0),
+        };
+        u64::from_le_bytes(signs[at]) ^ u64::from_le_bytes(order) ^ flip
+    })
+}
+
+/// `Σ 2ⁱ · |plane ⊕ planes[i]|` of a plane of `words` words.
+#[inline(always)]
+fn weighted(planes: &[u8], words: usize, plane: impl Fn(usize) -> u64) -> u32 {
+    let mut sum = 0;
+    for (at, bits) in planes.chunks_exact(words.max(1) * 8).enumerate() {
+        let mut count = 0;
+        for (at, word) in bits.as_chunks::<8>().0.iter().enumerate() {
+            count += (u64::from_le_bytes(*word) ^ plane(at)).count_ones();
+        }
+        sum += count << at;
+    }
+    sum
+}
+
 #[cfg(test)]
 mod tests {
     use std::vec::Vec;
@@ -138,6 +193,36 @@ mod tests {
                 let Some(kernels) = BitKernels::at(level) else { continue };
                 prop_assert_eq!((kernels.hamming)(&a, &b), scalar::hamming(&a, &b));
                 prop_assert_eq!((kernels.overlap)(&a, &b), scalar::overlap(&a, &b));
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn weighted_planes_equal_the_scalar_twin(
+            plane in proptest::collection::vec(any::<u8>(), 1..40),
+            seed in any::<u8>(),
+            planes in 1_usize..=8,
+        ) {
+            let signs: Vec<u8> = plane.iter().copied().cycle().take(plane.len() * 16).collect();
+            let order: Vec<u8> = signs.iter().take(signs.len() / 2).map(|x| x ^ seed).collect();
+            let query: Vec<u8> =
+                (0..signs.len() * planes).map(|at| (at as u8).wrapping_mul(seed | 1)).collect();
+            let each = || query.chunks_exact(signs.len()).enumerate();
+            let expected: u32 = each().map(|(at, q)| scalar::hamming(q, &signs) << at).sum();
+            let half = order.len();
+            let pairs: Vec<u8> = signs
+                .iter()
+                .enumerate()
+                .map(|(at, sign)| {
+                    if at < half { !(sign ^ order[at]) } else { sign ^ order[at - half] }
+                })
+                .collect();
+            let paired: u32 = each().map(|(at, q)| scalar::hamming(q, &pairs) << at).sum();
+            for level in Level::ALL {
+                let Some(kernels) = BitKernels::at(level) else { continue };
+                prop_assert_eq!((kernels.plane_distance)(&query, &signs), expected);
+                prop_assert_eq!((kernels.paired_distance)(&query, &signs, &order), paired);
             }
         }
     }

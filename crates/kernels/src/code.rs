@@ -11,6 +11,7 @@
 use wide::i16x8;
 
 use crate::Level;
+use crate::level::Forms;
 
 /// Code rows are padded to a multiple of this many bytes.
 pub const BLOCK_BYTES: usize = 64;
@@ -43,24 +44,13 @@ impl CodeKernels {
     /// The kernels of the best level of this processor.
     #[must_use]
     pub fn best() -> &'static Self {
-        Self::at(Level::detect()).unwrap_or(&PORTABLE)
+        FORMS.best()
     }
 
     /// The kernels of `level`; `None` when this processor or build lacks it.
     #[must_use]
     pub fn at(level: Level) -> Option<&'static Self> {
-        if !level.is_available() {
-            return None;
-        }
-        match level {
-            Level::Portable => Some(&PORTABLE),
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx2 => Some(&crate::x86::code_avx2::KERNELS),
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => Some(&crate::x86::code_avx512::KERNELS),
-            #[cfg(not(target_arch = "x86_64"))]
-            Level::Avx2 | Level::Avx512 => None,
-        }
+        FORMS.at(level)
     }
 }
 
@@ -79,6 +69,14 @@ pub(crate) fn check<const N: usize>(query: &[u8], rows: [&[u8]; N]) -> usize {
     assert!(equal, "codes of different lengths");
     len
 }
+
+static FORMS: Forms<CodeKernels> = Forms {
+    portable: &PORTABLE,
+    #[cfg(target_arch = "x86_64")]
+    avx2: &crate::x86::code_avx2::KERNELS,
+    #[cfg(target_arch = "x86_64")]
+    avx512: &crate::x86::code_avx512::KERNELS,
+};
 
 static PORTABLE: CodeKernels = CodeKernels {
     dot: |query, row| portable(query, [row], dot_step)[0],

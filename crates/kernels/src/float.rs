@@ -11,6 +11,7 @@
 use wide::f32x8;
 
 use crate::Level;
+use crate::level::Forms;
 
 /// Number of accumulators that every kernel of this module sums into.
 pub const LANES: usize = 32;
@@ -30,24 +31,13 @@ impl FloatKernels {
     /// The kernels of the best level of this processor.
     #[must_use]
     pub fn best() -> &'static Self {
-        Self::at(Level::detect()).unwrap_or(&PORTABLE)
+        FORMS.best()
     }
 
     /// The kernels of `level`; `None` when this processor or build lacks it.
     #[must_use]
     pub fn at(level: Level) -> Option<&'static Self> {
-        if !level.is_available() {
-            return None;
-        }
-        match level {
-            Level::Portable => Some(&PORTABLE),
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx2 => Some(&crate::x86::float::AVX2),
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => Some(&crate::x86::float::AVX512),
-            #[cfg(not(target_arch = "x86_64"))]
-            Level::Avx2 | Level::Avx512 => None,
-        }
+        FORMS.at(level)
     }
 }
 
@@ -87,6 +77,14 @@ pub fn normalize(vector: &mut [f32]) -> bool {
     }
     true
 }
+
+static FORMS: Forms<FloatKernels> = Forms {
+    portable: &PORTABLE,
+    #[cfg(target_arch = "x86_64")]
+    avx2: &crate::x86::float::AVX2,
+    #[cfg(target_arch = "x86_64")]
+    avx512: &crate::x86::float::AVX512,
+};
 
 static PORTABLE: FloatKernels = FloatKernels {
     dot: |a, b| portable(a, b, |x, y| x * y),

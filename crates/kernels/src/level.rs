@@ -40,6 +40,39 @@ impl Level {
     }
 }
 
+/// One set of kernels in its forms for the levels.
+#[derive(Debug)]
+pub(crate) struct Forms<K: 'static> {
+    pub(crate) portable: &'static K,
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) avx2: &'static K,
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) avx512: &'static K,
+}
+
+impl<K> Forms<K> {
+    /// The form of the best level of this processor.
+    pub(crate) fn best(&self) -> &'static K {
+        self.at(Level::detect()).unwrap_or(self.portable)
+    }
+
+    /// The form of `level`; `None` when this processor or build lacks it.
+    pub(crate) fn at(&self, level: Level) -> Option<&'static K> {
+        if !level.is_available() {
+            return None;
+        }
+        match level {
+            Level::Portable => Some(self.portable),
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => Some(self.avx2),
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => Some(self.avx512),
+            #[cfg(not(target_arch = "x86_64"))]
+            Level::Avx2 | Level::Avx512 => None,
+        }
+    }
+}
+
 #[cfg(all(target_arch = "x86_64", any(test, feature = "std")))]
 fn has_avx2() -> bool {
     std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("popcnt")

@@ -19,6 +19,7 @@ pub mod metric;
 pub mod name;
 pub mod packed;
 pub mod path;
+pub mod quantization;
 pub mod query;
 pub mod reply;
 pub mod schema;
@@ -37,8 +38,9 @@ pub use metric::Metric;
 pub use name::{CollectionName, CollectionRef, DatabaseName, VectorName};
 pub use packed::{Packed, ValueRef};
 pub use path::{FieldPath, Step};
+pub use quantization::{CodeBits, ProductRatio, Quantization, QueryBits};
 pub use query::{
-    Direction, OrderBy, Query, Rank, Search, SearchParams, Select, StartFrom, VectorQuery,
+    CodeUse, Direction, OrderBy, Query, Rank, Search, SearchParams, Select, StartFrom, VectorQuery,
 };
 pub use reply::{CollectionInfo, CollectionSize, Outcome, Record, Reply, ScoredPoint, Status};
 pub use schema::{

@@ -121,7 +121,7 @@ pub enum VectorQuery {
 }
 
 /// Speed against recall, per query.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Default)]
 pub struct SearchParams {
     /// Candidates kept by the graph walk; `None`: chosen for recall of at least 0.99 on usual
     /// data.
@@ -130,6 +130,21 @@ pub struct SearchParams {
     pub exact: bool,
     /// Leave out points that no index covers yet.
     pub indexed_only: bool,
+    /// How the codes of a quantised field are used; of no effect on other fields.
+    pub codes: CodeUse,
+}
+
+/// How a search uses the codes of a quantised field.
+#[derive(Clone, Copy, Debug, PartialEq, Default)]
+pub struct CodeUse {
+    /// Compare the vectors themselves on the whole way, not their codes.
+    pub ignore: bool,
+    /// Whether the best candidates are compared again by their vectors; if not, codes give the
+    /// scores. `None`: they are.
+    pub rescore: Option<bool>,
+    /// So many candidates per wanted point are compared again, at least 1.0; `None`: as many as
+    /// the codes need.
+    pub oversampling: Option<f64>,
 }
 
 /// Order by a payload value.

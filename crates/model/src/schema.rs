@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::num::NonZeroU32;
 
-use crate::{Error, FieldPath, Metric, Object, VectorName};
+use crate::{Error, FieldPath, Metric, Object, Quantization, VectorName};
 
 /// Number of components of a dense vector, in `1..=65_536`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -44,6 +44,8 @@ pub struct Schema {
     pub indexes: Vec<FieldIndex>,
     /// Default graph parameters of fields that name none.
     pub hnsw: HnswConfig,
+    /// Default codes of fields that name none; `None`: what the engine likes best.
+    pub quantization: Option<Quantization>,
     /// When segments are sealed, indexed and merged.
     pub segments: SegmentConfig,
     /// What dialects must be able to give back and the engine does not read, one object per
@@ -66,6 +68,11 @@ impl Schema {
     pub fn hnsw_of(&self, field: &VectorField) -> HnswConfig {
         field.hnsw.unwrap_or(self.hnsw)
     }
+
+    /// The codes that were asked for `field`.
+    pub fn quantization_of(&self, field: &VectorField) -> Option<Quantization> {
+        field.quantization.or(self.quantization)
+    }
 }
 
 /// One vector field.
@@ -77,6 +84,8 @@ pub struct VectorField {
     pub kind: VectorKind,
     /// Graph parameters where they differ from the collection's.
     pub hnsw: Option<HnswConfig>,
+    /// Codes where they differ from the collection's.
+    pub quantization: Option<Quantization>,
     /// Where the full-precision rows of sealed segments live.
     pub residency: Residency,
 }
@@ -190,6 +199,8 @@ pub enum FieldKind {
 pub struct ConfigChange {
     /// New default graph parameters.
     pub hnsw: Option<HnswConfig>,
+    /// New default codes, or none.
+    pub quantization: Option<Option<Quantization>>,
     /// New segment settings.
     pub segments: Option<SegmentConfig>,
     /// New settings of single vector fields.
@@ -205,6 +216,8 @@ pub struct VectorChange {
     pub name: VectorName,
     /// New graph parameters.
     pub hnsw: Option<HnswConfig>,
+    /// New codes, or those of the collection.
+    pub quantization: Option<Option<Quantization>>,
     /// New residency.
     pub residency: Option<Residency>,
 }

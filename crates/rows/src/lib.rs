@@ -19,4 +19,4 @@ mod top_k;
 pub use bit_set::{BitSet, BitSetIter};
 pub use row_id::RowId;
 pub use row_set::RowSet;
-pub use top_k::{Scored, TopK, rank_key};
+pub use top_k::{Scored, TopK, rank_key, rank_score};

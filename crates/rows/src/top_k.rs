@@ -45,16 +45,21 @@ pub fn rank_key(row: RowId, score: f32) -> u64 {
     u64::from(ordered) << 32 | u64::from(!row.0)
 }
 
-fn scored(key: u64) -> Scored {
-    let ordered = (key >> 32) as u32;
-    let score = match ordered {
+/// The score that a [`rank_key`] was made of; `-0.0` comes back as `0.0`.
+#[inline]
+#[must_use]
+pub fn rank_score(key: u64) -> f32 {
+    match (key >> 32) as u32 {
         0 => f32::NAN,
         bits if bits >> 31 == 1 => f32::from_bits(bits & !(1 << 31)),
         bits => f32::from_bits(!bits),
-    };
+    }
+}
+
+fn scored(key: u64) -> Scored {
     Scored {
         row: RowId(!(key as u32)),
-        score,
+        score: rank_score(key),
     }
 }
 

@@ -252,6 +252,7 @@ pub(crate) fn schema() -> Schema {
         name: unnamed(),
         kind,
         hnsw: None,
+        quantization: None,
         residency: Default::default(),
     };
     Schema {

@@ -1,6 +1,6 @@
 //! `params`: speed against recall.
 
-use model::SearchParams;
+use model::{CodeUse, SearchParams};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -20,14 +20,12 @@ pub(crate) struct WireParams {
     idf: Option<IgnoredAny>,
 }
 
-/// How quantised vectors are used. They always are rescored here, so nothing of it changes what
-/// is found but `oversampling`, which only could find more.
-#[derive(Deserialize)]
+/// How the codes of quantised vectors are used.
+#[derive(Deserialize, Clone, Copy, Default)]
 struct WireQuantization {
-    #[serde(default, rename = "ignore")]
-    _ignore: bool,
-    #[serde(rename = "rescore")]
-    _rescore: Option<bool>,
+    #[serde(default)]
+    ignore: bool,
+    rescore: Option<bool>,
     oversampling: Option<f64>,
 }
 
@@ -60,9 +58,11 @@ impl WireParams {
         if self.hnsw_ef == Some(0) {
             return invalid("hnsw_ef", &0, "1 or larger");
         }
-        let oversampling = self
-            .quantization
-            .and_then(|quantization| quantization.oversampling);
+        let WireQuantization {
+            ignore,
+            rescore,
+            oversampling,
+        } = self.quantization.unwrap_or_default();
         if let Some(factor) = oversampling
             && factor < 1.0
         {
@@ -80,6 +80,11 @@ impl WireParams {
             ef: self.hnsw_ef,
             exact: self.exact,
             indexed_only: self.indexed_only,
+            codes: CodeUse {
+                ignore,
+                rescore,
+                oversampling,
+            },
         };
         Ok(Params {
             search,

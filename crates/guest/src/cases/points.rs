@@ -72,6 +72,7 @@ fn schema() -> Schema {
             metric: Metric::Cosine,
         },
         hnsw: None,
+        quantization: None,
         residency: Residency::Mapped,
     };
     let mut schema = Schema {

@@ -23,7 +23,8 @@ use crate::aligned::AlignedBytes;
 use crate::codes::{Codes, Measure};
 use crate::graph::{Base, LevelView, Links, NONE, UpperLevel};
 use crate::hnsw::HnswParams;
-use crate::space::{ByDot, ByL1, ByL2, CodeMeasure, CodeSpace, Space};
+use crate::mix::mix;
+use crate::space::{ByDot, ByL1, ByL2, CodeMeasure, CodeSpace, Space, UNSCORED};
 use crate::walk::{self, Filtering, Goal, Scratch};
 
 /// A batch is at most one in this many of the rows before it.
@@ -309,7 +310,7 @@ impl<'a, M: CodeMeasure + Sync> Build<'a, M> {
 
     fn space<'q>(&'q self, query: &'q [u8]) -> CodeSpace<'q, M> {
         let codes: &Codes = self.input.codes;
-        CodeSpace::new(codes, query, self.kernels)
+        CodeSpace::new(codes, query, UNSCORED, self.kernels)
     }
 }
 
@@ -333,14 +334,6 @@ fn insertion_order(rows: &[u32], seed: u64) -> Vec<u32> {
     keyed.into_iter().map(|(_, row)| row).collect()
 }
 
-/// The finaliser of SplitMix64: equal inputs, equal outputs, no pattern between.
-fn mix(seed: u64) -> u64 {
-    let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
-
 /// Rows of each upper level, lowest (largest) first: one in `m` of the level below.
 fn level_sizes(rows: usize, m: usize) -> Vec<usize> {
     std::iter::successors(Some(rows / m), |size| Some(size / m))
@@ -359,7 +352,10 @@ mod tests {
         let matrix: Vec<f32> = (0..rows * 8)
             .map(|x| (mix(x as u64) % 1000) as f32)
             .collect();
-        Codes::encode(&DenseBlock::from_rows(&matrix, 8, Metric::L2).unwrap())
+        Codes::encode(
+            &DenseBlock::from_rows(&matrix, 8, Metric::L2).unwrap(),
+            None,
+        )
     }
 
     fn build(codes: &Codes, seed: u64, threads: usize) -> Links {
@@ -415,7 +411,7 @@ mod tests {
         for row in 0..500 {
             let mut query = AlignedBytes::default();
             codes.row_as_query(row, &mut query);
-            let space = CodeSpace::<ByL2>::new(&codes, &query, CodeKernels::best());
+            let space = CodeSpace::<ByL2>::new(&codes, &query, UNSCORED, CodeKernels::best());
             let lengths: Vec<u32> = base
                 .links(row)
                 .iter()

@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn equal_rows_are_grouped() {
         let rows = [1.0, 2.0, 1.0, 3.0, 2.0, 1.0, 4.0];
-        let codes = Codes::encode(&DenseBlock::from_rows(&rows, 1, Metric::L2).unwrap());
+        let codes = Codes::encode(&DenseBlock::from_rows(&rows, 1, Metric::L2).unwrap(), None);
         let groups = group(&codes, &[0, 1, 2, 3, 4, 5, 6]);
         assert_eq!(groups.heads, [0, 1, 3, 6]);
         assert_eq!(groups.twins, [vec![0, 2, 5], vec![1, 4]]);

@@ -13,6 +13,7 @@ mod catalog;
 mod filter;
 mod payload;
 mod primitives;
+mod quantization;
 mod schema;
 mod state;
 mod vector;

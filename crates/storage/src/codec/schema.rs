@@ -13,6 +13,7 @@ impl Codec for Schema {
         self.vectors.encode(out)?;
         self.indexes.encode(out)?;
         self.hnsw.encode(out)?;
+        self.quantization.encode(out)?;
         self.segments.encode(out)?;
         self.attributes.encode(out)
     }
@@ -22,6 +23,7 @@ impl Codec for Schema {
             vectors: Codec::decode(input)?,
             indexes: Codec::decode(input)?,
             hnsw: Codec::decode(input)?,
+            quantization: Codec::decode(input)?,
             segments: Codec::decode(input)?,
             attributes: Codec::decode(input)?,
         })
@@ -33,6 +35,7 @@ impl Codec for VectorField {
         self.name.encode(out)?;
         self.kind.encode(out)?;
         self.hnsw.encode(out)?;
+        self.quantization.encode(out)?;
         self.residency.encode(out)
     }
 
@@ -41,6 +44,7 @@ impl Codec for VectorField {
             name: Codec::decode(input)?,
             kind: Codec::decode(input)?,
             hnsw: Codec::decode(input)?,
+            quantization: Codec::decode(input)?,
             residency: Codec::decode(input)?,
         })
     }
@@ -180,6 +184,7 @@ impl Codec for FieldIndex {
 impl Codec for ConfigChange {
     fn encode(&self, out: &mut Writer) -> Result<(), Error> {
         self.hnsw.encode(out)?;
+        self.quantization.encode(out)?;
         self.segments.encode(out)?;
         self.vectors.encode(out)?;
         self.attributes.encode(out)
@@ -188,6 +193,7 @@ impl Codec for ConfigChange {
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(Self {
             hnsw: Codec::decode(input)?,
+            quantization: Codec::decode(input)?,
             segments: Codec::decode(input)?,
             vectors: Codec::decode(input)?,
             attributes: Codec::decode(input)?,
@@ -199,6 +205,7 @@ impl Codec for VectorChange {
     fn encode(&self, out: &mut Writer) -> Result<(), Error> {
         self.name.encode(out)?;
         self.hnsw.encode(out)?;
+        self.quantization.encode(out)?;
         self.residency.encode(out)
     }
 
@@ -206,6 +213,7 @@ impl Codec for VectorChange {
         Ok(Self {
             name: Codec::decode(input)?,
             hnsw: Codec::decode(input)?,
+            quantization: Codec::decode(input)?,
             residency: Codec::decode(input)?,
         })
     }

@@ -5,10 +5,11 @@ use bytes::Bytes;
 use model::filter::Range;
 use model::schema::{SegmentConfig, VectorChange};
 use model::{
-    AliasChange, CollectionName, CollectionRef, ConfigChange, DatabaseName, Dim, FieldIndex,
-    FieldKind, FieldPath, Filter, GeoPoint, HnswConfig, IndexParams, Metric, MultiVector,
-    NamedVectors, Object, Point, PointId, Residency, Scalar, Schema, SparseVector, Step, Target,
-    Test, Timestamp, UpsertMode, Value, Vector, VectorField, VectorKind, VectorName, WriteOp,
+    AliasChange, CodeBits, CollectionName, CollectionRef, ConfigChange, DatabaseName, Dim,
+    FieldIndex, FieldKind, FieldPath, Filter, GeoPoint, HnswConfig, IndexParams, Metric,
+    MultiVector, NamedVectors, Object, Point, PointId, ProductRatio, Quantization, QueryBits,
+    Residency, Scalar, Schema, SparseVector, Step, Target, Test, Timestamp, UpsertMode, Value,
+    Vector, VectorField, VectorKind, VectorName, WriteOp,
 };
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -186,6 +187,34 @@ fn segment_settings() -> impl Strategy<Value = SegmentConfig> {
     })
 }
 
+fn quantizations() -> impl Strategy<Value = Quantization> {
+    let ratio = prop::sample::select(vec![
+        ProductRatio::X4,
+        ProductRatio::X8,
+        ProductRatio::X16,
+        ProductRatio::X32,
+        ProductRatio::X64,
+    ]);
+    let bits = prop::sample::select(vec![
+        CodeBits::One,
+        CodeBits::OneAndHalf,
+        CodeBits::Two,
+        CodeBits::Four,
+    ]);
+    let query = prop::sample::select(vec![
+        QueryBits::Auto,
+        QueryBits::One,
+        QueryBits::Four,
+        QueryBits::Eight,
+    ]);
+    prop_oneof![
+        option::of(0.5_f32..=1.0).prop_map(|quantile| Quantization::Scalar { quantile }),
+        ratio.prop_map(Quantization::Product),
+        (bits.clone(), query).prop_map(|(bits, query)| Quantization::Binary { bits, query }),
+        bits.prop_map(|bits| Quantization::Rotated { bits }),
+    ]
+}
+
 fn residencies() -> impl Strategy<Value = Residency> {
     prop_oneof![Just(Residency::Mapped), Just(Residency::Resident)]
 }
@@ -222,23 +251,32 @@ fn vector_fields() -> impl Strategy<Value = VectorField> {
         dim: Dim::new(dim).unwrap(),
         metric,
     });
-    (vector_names(), kind, option::of(graphs()), residencies()).prop_map(
-        |(name, kind, hnsw, residency)| VectorField {
+    let codes = option::of(quantizations());
+    (
+        vector_names(),
+        kind,
+        option::of(graphs()),
+        codes,
+        residencies(),
+    )
+        .prop_map(|(name, kind, hnsw, quantization, residency)| VectorField {
             name,
             kind,
             hnsw,
+            quantization,
             residency,
-        },
-    )
+        })
 }
 
 fn schemas() -> impl Strategy<Value = Schema> {
     let lists = (vec(vector_fields(), 0..3), vec(indexes(), 0..3));
-    (lists, graphs(), segment_settings(), objects()).prop_map(
-        |((vectors, indexes), hnsw, segments, attributes)| Schema {
+    let codes = option::of(quantizations());
+    (lists, graphs(), codes, segment_settings(), objects()).prop_map(
+        |((vectors, indexes), hnsw, quantization, segments, attributes)| Schema {
             vectors,
             indexes,
             hnsw,
+            quantization,
             segments,
             attributes,
         },
@@ -249,17 +287,21 @@ fn config_changes() -> impl Strategy<Value = ConfigChange> {
     let change = (
         vector_names(),
         option::of(graphs()),
+        option::of(option::of(quantizations())),
         option::of(residencies()),
     )
-        .prop_map(|(name, hnsw, residency)| VectorChange {
+        .prop_map(|(name, hnsw, quantization, residency)| VectorChange {
             name,
             hnsw,
+            quantization,
             residency,
         });
-    let settings = (option::of(graphs()), option::of(segment_settings()));
+    let codes = option::of(option::of(quantizations()));
+    let settings = (option::of(graphs()), codes, option::of(segment_settings()));
     (settings, vec(change, 0..3), option::of(objects())).prop_map(
-        |((hnsw, segments), vectors, attributes)| ConfigChange {
+        |((hnsw, quantization, segments), vectors, attributes)| ConfigChange {
             hnsw,
+            quantization,
             segments,
             vectors,
             attributes,

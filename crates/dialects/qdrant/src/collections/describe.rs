@@ -6,7 +6,8 @@ use model::{CollectionInfo, FieldKind, Schema, Status, VectorKind};
 use serde::Serialize;
 
 use super::kept::Kept;
-use super::settings::{Hnsw, Memory, Quantization, Threads};
+use super::quantization::Quantization;
+use super::settings::{Hnsw, Memory, Threads};
 use super::vectors::{Distance, Extras};
 use crate::error::Failure;
 use crate::value::ShownObject;

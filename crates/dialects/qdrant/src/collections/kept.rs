@@ -12,7 +12,8 @@ use model::{Object, Residency, Schema, Value};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::settings::{Hnsw, Optimizers, Quantization, Wal};
+use super::quantization::Quantization;
+use super::settings::{Hnsw, Optimizers, Wal};
 use super::vectors::Extras;
 use crate::error::Failure;
 use crate::value::{Shown, ShownObject, WireObject, WireValue};
@@ -75,6 +76,7 @@ impl Kept {
     fn of_foreign(schema: &Schema) -> Self {
         let extras = |field: &VectorField| Extras {
             hnsw_config: field.hnsw.map(Hnsw::of),
+            quantization_config: field.quantization.map(Quantization::of),
             on_disk: Some(match field.residency {
                 Residency::Mapped => true,
                 Residency::Resident => false,
@@ -85,6 +87,7 @@ impl Kept {
         Self {
             vectors: schema.vectors.iter().map(named).collect(),
             hnsw: Hnsw::of(schema.hnsw),
+            quantization: schema.quantization.map(Quantization::of),
             optimizers: Optimizers::of(schema.segments),
             ..Self::default()
         }

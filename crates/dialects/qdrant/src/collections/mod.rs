@@ -6,11 +6,13 @@
 //! | [`vectors`] | the settings of single vector fields |
 //! | [`kept`] | what is remembered of a request, and the schema that follows from it |
 //! | [`describe`] | a collection as `GET` shows it |
+//! | [`quantization`] | `quantization_config` |
 //! | [`requests`] | the handlers |
 //! | [`upkeep`] | what the background does |
 
 mod describe;
 mod kept;
+mod quantization;
 mod requests;
 mod settings;
 mod upkeep;

@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use super::describe;
 use super::kept::{Kept, Nulls, Params, merge, merge_fields};
-use super::settings::{Hnsw, Optimizers, Quantization, QuantizationChange, Wal};
+use super::quantization::{Quantization, QuantizationChange};
+use super::settings::{Hnsw, Optimizers, Wal};
 use super::vectors::{Extras, NewVectors, VectorChange};
 use crate::envelope::{self, Answer};
 use crate::error::Failure;
@@ -155,12 +156,14 @@ impl WireCreate {
                 .transpose()?,
         };
         let segments = kept.optimizers.decode();
+        let quantization = kept.quantization.as_ref().map(Quantization::decode);
         let attributes = kept.write(&model::Object::new())?;
         let vectors = fields.into_iter().map(|(field, _)| field).collect();
         Ok(Schema {
             vectors,
             indexes: Vec::new(),
             hnsw: defaults,
+            quantization,
             segments,
             attributes,
         })
@@ -250,11 +253,13 @@ fn derive(schema: &Schema, kept: &Kept) -> Result<ConfigChange, Failure> {
         Some(model::schema::VectorChange {
             name: field.name.clone(),
             hnsw: extras.hnsw_config.as_ref().map(|own| own.over(hnsw)),
+            quantization: Some(extras.quantization()),
             residency: Some(extras.residency()),
         })
     });
     Ok(ConfigChange {
         hnsw: Some(hnsw),
+        quantization: Some(kept.quantization.as_ref().map(Quantization::decode)),
         segments: Some(kept.optimizers.decode()),
         vectors: vectors.collect(),
         attributes: Some(kept.write(&schema.attributes)?),

@@ -6,7 +6,8 @@ use model::schema::VectorField;
 use model::{Dim, Metric, Residency, VectorKind, VectorName};
 use serde::{Deserialize, Serialize};
 
-use super::settings::{Hnsw, Memory, Quantization, QuantizationChange};
+use super::quantization::{Quantization, QuantizationChange};
+use super::settings::{Hnsw, Memory};
 use crate::error::Failure;
 use crate::request::BODY;
 
@@ -74,6 +75,11 @@ pub(super) struct Extras {
 }
 
 impl Extras {
+    /// The codes of this field where it has its own.
+    pub(super) fn quantization(&self) -> Option<model::Quantization> {
+        self.quantization_config.as_ref().map(Quantization::decode)
+    }
+
     /// Rows stay mapped unless the request says that they should be in memory.
     pub(super) fn residency(&self) -> Residency {
         match (self.memory, self.on_disk) {
@@ -163,6 +169,7 @@ impl NewVector {
                 metric: self.distance.decode(),
             },
             hnsw: extras.hnsw_config.as_ref().map(|own| own.over(hnsw)),
+            quantization: extras.quantization(),
             residency: extras.residency(),
         };
         Ok((field, extras))

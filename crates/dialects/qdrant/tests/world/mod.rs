@@ -33,6 +33,7 @@ fn field(name: &str, metric: Metric) -> VectorField {
             metric,
         },
         hnsw: None,
+        quantization: None,
         residency: Residency::Mapped,
     }
 }
