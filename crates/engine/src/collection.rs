@@ -162,6 +162,10 @@ pub(crate) fn check_schema(schema: &Schema) -> Result<(), Error> {
 pub(crate) fn has_order(kind: FieldKind) -> bool {
     match kind {
         FieldKind::Integer | FieldKind::Float | FieldKind::Datetime => true,
-        FieldKind::Keyword | FieldKind::Bool | FieldKind::Uuid | FieldKind::Geo => false,
+        FieldKind::Keyword
+        | FieldKind::Bool
+        | FieldKind::Uuid
+        | FieldKind::Geo
+        | FieldKind::Text => false,
     }
 }

@@ -27,12 +27,12 @@ impl Collection {
     /// `Invalid` about the field when no payload index counts the values at the path.
     pub fn facet(&self, facet: &Facet) -> Result<Vec<FacetHit>, Error> {
         let index = self.schema.index(&facet.path);
-        let kind = index.ok_or_else(|| no_index(facet))?.params.kind;
+        let index = index.ok_or_else(|| no_index(facet))?;
         let columns: Vec<(Arc<Column>, Option<BitSet>)> = self
             .segments()
             .map(|live| {
                 let segment = &live.segment;
-                let column = segment.column_or_build(&facet.path, kind, &self.schema);
+                let column = segment.column_or_build(index, &self.schema);
                 (column, self.kept(live, facet))
             })
             .collect();
@@ -43,7 +43,7 @@ impl Collection {
             let head = facets.next();
             runs.push(Run { facets, head });
         }
-        if runs.is_empty() && !filter::can_count(kind) {
+        if runs.is_empty() && !filter::can_count(index.params.kind) {
             return Err(no_index(facet));
         }
         Ok(most_frequent(runs, facet.limit))

@@ -89,6 +89,9 @@ fn parts(filter: &Filter) -> usize {
             | Test::Range(_)
             | Test::DateRange(_)
             | Test::Contains(_)
+            | Test::Text(_)
+            | Test::TextAny(_)
+            | Test::Phrase(_)
             | Test::Prefix(_)
             | Test::GeoBox { .. }
             | Test::GeoRadius { .. }

@@ -56,9 +56,7 @@ impl Collection {
 /// Live points with a value. Of deleted points those count as having one whose path is not empty.
 fn indexed_points(live: &LiveSegment, index: &FieldIndex, schema: &Schema) -> u64 {
     let segment = &live.segment;
-    let points = segment
-        .column_or_build(&index.path, index.params.kind, schema)
-        .points();
+    let points = segment.column_or_build(index, schema).points();
     if live.deleted.rows().is_empty() {
         return points;
     }

@@ -170,13 +170,12 @@ impl Job {
     ) -> Result<Vec<NewPart>, Error> {
         let mut parts = Vec::new();
         for index in &self.schema.indexes {
-            let kind = index.params.kind;
-            if segment.column(&index.path, kind).is_some() {
+            if segment.column(index).is_some() {
                 continue;
             }
             check(progress)?;
             let source = Source::without_columns(segment, &self.schema);
-            let column = Column::build(kind, &index.path, &source);
+            let column = Column::build(&index.params, &index.path, &source);
             let kind = PartKind::Column(index.path.clone());
             parts.push(NewPart {
                 kind,

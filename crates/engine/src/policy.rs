@@ -182,11 +182,9 @@ impl Collection {
     fn due_column(&self) -> Option<Job> {
         let live = self.sealed.iter().find(|live| {
             let indexes = self.schema.indexes.iter();
-            indexes.clone().any(|index| {
-                live.segment
-                    .column(&index.path, index.params.kind)
-                    .is_none()
-            })
+            indexes
+                .clone()
+                .any(|index| live.segment.column(index).is_none())
         })?;
         Some(self.job(JobKind::Columns, vec![live.clone()], false))
     }

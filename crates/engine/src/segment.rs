@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use filter::Column;
-use model::{Error, FieldKind, FieldPath, Schema, VectorField, VectorKind};
+use model::{Error, FieldIndex, FieldPath, Schema, VectorField, VectorKind};
 use rows::{RowId, RowSet};
 
 use crate::block::RowBlock;
@@ -156,7 +156,7 @@ impl Segment {
         let wanted = |path: &FieldPath, column: &Column| {
             schema
                 .index(path)
-                .is_some_and(|index| index.params.kind == column.kind())
+                .is_some_and(|index| column.is_of(&index.params))
         };
         let (kept, stale): (Columns, Columns) = self
             .columns
@@ -191,36 +191,32 @@ impl Segment {
         self.graphs[field].as_deref()
     }
 
-    /// The stored column at `path` if its values are of `kind`.
-    pub(crate) fn column(&self, path: &FieldPath, kind: FieldKind) -> Option<Arc<Column>> {
-        let (_, column) = self.columns.iter().find(|(other, _)| other == path)?;
-        (column.kind() == kind).then(|| Arc::clone(column))
+    /// The stored column of `index`.
+    pub(crate) fn column(&self, index: &FieldIndex) -> Option<Arc<Column>> {
+        let mut columns = self.columns.iter();
+        let (_, column) = columns.find(|(path, _)| *path == index.path)?;
+        column.is_of(&index.params).then(|| Arc::clone(column))
     }
 
-    /// The column at `path`: the stored one, or one built now and kept for later queries.
-    pub(crate) fn column_or_build(
-        &self,
-        path: &FieldPath,
-        kind: FieldKind,
-        schema: &Schema,
-    ) -> Arc<Column> {
-        if let Some(column) = self.column(path, kind) {
+    /// The column of `index`: the stored one, or one built now and kept for later queries.
+    pub(crate) fn column_or_build(&self, index: &FieldIndex, schema: &Schema) -> Arc<Column> {
+        if let Some(column) = self.column(index) {
             return column;
         }
         let mut derived = self.derived.lock().unwrap_or_else(PoisonError::into_inner);
         let found = derived
             .iter()
-            .find(|(other, column)| other == path && column.kind() == kind);
+            .find(|(path, column)| *path == index.path && column.is_of(&index.params));
         if let Some((_, column)) = found {
             return Arc::clone(column);
         }
         let column = Arc::new(Column::build(
-            kind,
-            path,
+            &index.params,
+            &index.path,
             &Source::without_columns(self, schema),
         ));
-        derived.retain(|(other, _)| other != path);
-        derived.push((path.clone(), Arc::clone(&column)));
+        derived.retain(|(path, _)| *path != index.path);
+        derived.push((index.path.clone(), Arc::clone(&column)));
         column
     }
 }

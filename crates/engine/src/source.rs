@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use filter::{Column, RowSource};
 use model::packed::ObjectRef;
-use model::{FieldKind, FieldPath, PointId, Schema, VectorName};
+use model::{FieldIndex, FieldPath, IndexParams, PointId, Schema, VectorName};
 use rows::RowId;
 
 use crate::segment::Segment;
@@ -41,11 +41,11 @@ impl<'a> Source<'a> {
         }
     }
 
-    fn look_up(&self, path: &FieldPath, kind: FieldKind) -> Option<Arc<Column>> {
+    fn look_up(&self, index: &FieldIndex) -> Option<Arc<Column>> {
         if self.segment.block.len() < DERIVE_ROWS_MIN {
-            return self.segment.column(path, kind);
+            return self.segment.column(index);
         }
-        Some(self.segment.column_or_build(path, kind, self.schema))
+        Some(self.segment.column_or_build(index, self.schema))
     }
 }
 
@@ -77,15 +77,14 @@ impl RowSource for Source<'_> {
             .indexes
             .iter()
             .position(|index| index.path == *path)?;
-        let kind = self.schema.indexes[at].params.kind;
         self.columns
             .get(at)?
-            .get_or_init(|| self.look_up(path, kind))
+            .get_or_init(|| self.look_up(&self.schema.indexes[at]))
             .as_deref()
     }
 
-    fn declared(&self, path: &FieldPath) -> Option<FieldKind> {
-        self.schema.index(path).map(|index| index.params.kind)
+    fn declared(&self, path: &FieldPath) -> Option<&IndexParams> {
+        self.schema.index(path).map(|index| &index.params)
     }
 
     fn find(&self, id: &PointId) -> Option<RowId> {

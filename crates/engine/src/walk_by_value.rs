@@ -43,13 +43,10 @@ impl Collection {
             .schema
             .index(&order.path)
             .filter(|index| has_order(index.params.kind));
-        let kind = index.ok_or_else(|| no_order(order))?.params.kind;
+        let index = index.ok_or_else(|| no_order(order))?;
         let columns: Vec<Arc<Column>> = self
             .segments()
-            .map(|live| {
-                live.segment
-                    .column_or_build(&order.path, kind, &self.schema)
-            })
+            .map(|live| live.segment.column_or_build(index, &self.schema))
             .collect();
         let mut runs = Vec::with_capacity(columns.len());
         for (live, column) in self.segments().zip(&columns) {

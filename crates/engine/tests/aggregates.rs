@@ -26,10 +26,7 @@ fn path(text: &str) -> FieldPath {
 fn schema() -> Schema {
     let index = |text: &str, kind| FieldIndex {
         path: path(text),
-        params: IndexParams {
-            kind,
-            attributes: Object::new(),
-        },
+        params: IndexParams::new(kind),
     };
     Schema {
         vectors: vec![VectorField {

@@ -45,10 +45,7 @@ fn field(text: &str, dim: usize, metric: Metric) -> VectorField {
 }
 
 fn index(text: &str, kind: FieldKind) -> FieldIndex {
-    let params = IndexParams {
-        kind,
-        attributes: Object::new(),
-    };
+    let params = IndexParams::new(kind);
     FieldIndex {
         path: path(text),
         params,

@@ -26,10 +26,7 @@ fn schema(metric: Metric) -> Schema {
         dim: Dim::new(DIM as u64).unwrap(),
         metric,
     };
-    let params = IndexParams {
-        kind: FieldKind::Integer,
-        attributes: Object::new(),
-    };
+    let params = IndexParams::new(FieldKind::Integer);
     Schema {
         vectors: vec![VectorField {
             name: VectorName::default(),
@@ -370,10 +367,7 @@ fn an_index_made_late_gets_its_column_and_loses_it_when_dropped() {
     let mut collection = filled(Metric::L2, 1200);
     settle(&mut collection, &mut shelf, &JobPolicy::idle());
     let index = |kind| {
-        let params = IndexParams {
-            kind,
-            attributes: Object::new(),
-        };
+        let params = IndexParams::new(kind);
         WriteOp::CreateIndex(FieldIndex {
             path: FieldPath::field("n"),
             params,

@@ -1,15 +1,17 @@
 //! A test on payload values, prepared once per search.
 
 use core::hash::Hash;
+use std::sync::Arc;
 
 use hashbrown::HashSet;
 use model::filter::Range;
 use model::packed::ObjectRef;
-use model::{FieldKind, Scalar, Step, Test, Timestamp, ValueRef};
+use model::{FieldKind, IndexParams, Scalar, Step, Test, Timestamp, ValueRef};
 use uuid::Uuid;
 
 use crate::geo::{self, Region};
 use crate::reach::{any_leaf, any_reached};
+use crate::words::{Wanted, Words};
 
 /// A prepared [`Test`].
 #[derive(Clone, Debug)]
@@ -22,8 +24,10 @@ pub(crate) enum Check<'a> {
     Range(Range<f64>),
     /// Some text is a date in the range.
     DateRange(Range<Timestamp>),
-    /// Some text contains this.
-    Contains(&'a str),
+    /// Some text contains one of these.
+    Contains(Vec<&'a str>),
+    /// The texts have tokens.
+    Words(Arc<Words>),
     /// Some text begins with this.
     Prefix(&'a str),
     /// Some place lies in the region.
@@ -37,15 +41,25 @@ pub(crate) enum Check<'a> {
 }
 
 impl<'a> Check<'a> {
-    /// Prepares `test` on a path at which the schema declares an index of kind `declared`.
-    pub(crate) fn new(test: &'a Test, declared: Option<FieldKind>) -> Self {
+    /// Prepares `test` on a path at which the schema declares the index `declared`.
+    pub(crate) fn new(test: &'a Test, declared: Option<&IndexParams>) -> Self {
+        let analysis = declared.filter(|index| index.kind == FieldKind::Text);
+        let words = |wanted, text| match analysis {
+            Some(index) => Self::Words(Arc::new(Words::new(wanted, text, &index.text))),
+            None if wanted == Wanted::Any => Self::Contains(text.split_whitespace().collect()),
+            None => Self::Contains(vec![text]),
+        };
+        let declared = declared.map(|index| index.kind);
         match test {
             Test::Equals(scalar) => Self::In(Members::new(core::slice::from_ref(scalar), declared)),
             Test::In(scalars) => Self::In(Members::new(scalars, declared)),
             Test::NotIn(scalars) => Self::NotIn(Members::new(scalars, declared)),
             Test::Range(range) => Self::Range(*range),
             Test::DateRange(range) => Self::DateRange(*range),
-            Test::Contains(text) => Self::Contains(text),
+            Test::Contains(text) => Self::Contains(vec![text]),
+            Test::Text(text) => words(Wanted::All, text),
+            Test::TextAny(text) => words(Wanted::Any, text),
+            Test::Phrase(text) => words(Wanted::Phrase, text),
             Test::Prefix(text) => Self::Prefix(text),
             Test::GeoBox {
                 top_left,
@@ -71,12 +85,25 @@ impl<'a> Check<'a> {
         }
     }
 
+    /// As [`Check::new`], for a single object inside a payload, where tokens are looked for in each
+    /// text on its own.
+    pub(crate) fn in_object(test: &'a Test, declared: Option<&IndexParams>) -> Self {
+        match Self::new(test, declared) {
+            Self::Words(words) => match Arc::try_unwrap(words) {
+                Ok(words) => Self::Words(Arc::new(words.in_one())),
+                Err(words) => Self::Words(words),
+            },
+            other => other,
+        }
+    }
+
     /// Whether the values that `steps` reach in `object` pass.
     pub(crate) fn matches(&self, object: ObjectRef<'_>, steps: &[Step]) -> bool {
         match self {
             Self::ValuesCount(range) => counts_match(object, steps, range),
             Self::IsEmpty(wanted) => any_reached(object, steps, &mut fills) != *wanted,
             Self::IsNull(wanted) => any_leaf(object, steps, &mut ValueRef::is_null) == *wanted,
+            Self::Words(words) => words.matches(object, steps),
             Self::In(_)
             | Self::NotIn(_)
             | Self::Range(_)
@@ -97,7 +124,10 @@ impl<'a> Check<'a> {
                 .as_str()
                 .and_then(Timestamp::parse)
                 .is_some_and(|instant| range.contains(&instant)),
-            Self::Contains(part) => leaf.as_str().is_some_and(|whole| whole.contains(part)),
+            Self::Contains(parts) => leaf
+                .as_str()
+                .is_some_and(|whole| parts.iter().any(|part| whole.contains(part))),
+            Self::Words(words) => leaf.as_str().is_some_and(|text| words.has(text)),
             Self::Prefix(start) => leaf.as_str().is_some_and(|whole| whole.starts_with(start)),
             Self::Within(region) => leaf
                 .as_object()

@@ -8,8 +8,10 @@ mod key;
 mod order;
 mod plan;
 mod store;
+mod text;
 
-use model::FieldKind;
+use bytes::Bytes;
+use model::{FieldKind, IndexParams};
 use rows::RowSet;
 
 pub use facet::{Facets, can_count};
@@ -25,6 +27,8 @@ use store::Store;
 #[derive(Debug)]
 pub struct Column {
     kind: FieldKind,
+    /// Which tokens a text is made of; nothing for other kinds.
+    analysis: Bytes,
     /// Rows of the source.
     rows: u32,
     /// Rows with a value of the kind.
@@ -49,6 +53,11 @@ struct Sets {
 }
 
 impl Column {
+    /// Whether the column is what an index of `params` holds.
+    pub fn is_of(&self, params: &IndexParams) -> bool {
+        self.kind == params.kind && self.analysis == analysis(params)
+    }
+
     /// Type of the values.
     pub fn kind(&self) -> FieldKind {
         self.kind
@@ -59,8 +68,22 @@ impl Column {
         self.rows
     }
 
-    /// Number of rows with a value of the column's kind, deleted ones included.
+    /// Number of rows with a value of the column's kind, deleted ones included; of texts those that
+    /// have a token.
     pub fn points(&self) -> u64 {
         self.points.into()
+    }
+}
+
+fn analysis(params: &IndexParams) -> Bytes {
+    match params.kind {
+        FieldKind::Text => text::fingerprint(&params.text),
+        FieldKind::Keyword
+        | FieldKind::Integer
+        | FieldKind::Float
+        | FieldKind::Bool
+        | FieldKind::Datetime
+        | FieldKind::Uuid
+        | FieldKind::Geo => Bytes::new(),
     }
 }

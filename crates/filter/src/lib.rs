@@ -24,6 +24,7 @@ pub mod payload;
 mod reach;
 mod slice;
 mod source;
+mod words;
 
 pub use cardinality::Cardinality;
 pub use column::{Column, Facets, Ordered, can_count};

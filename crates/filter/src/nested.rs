@@ -51,7 +51,7 @@ impl<'a> ObjectFilter<'a> {
             Filter::Not(inner) => Self::Not(Box::new(Self::new(inner, outer, source))),
             Filter::Field { path, test } => Self::Field {
                 steps: path.steps(),
-                check: Box::new(Check::new(test, source.declared(&outer.join(path)))),
+                check: Box::new(Check::in_object(test, source.declared(&outer.join(path)))),
             },
             Filter::Nested { path, filter } => {
                 let path = path.clone().each();
@@ -137,6 +137,9 @@ fn is_existential(test: &Test) -> bool {
         | Test::Range(_)
         | Test::DateRange(_)
         | Test::Contains(_)
+        | Test::Text(_)
+        | Test::TextAny(_)
+        | Test::Phrase(_)
         | Test::Prefix(_)
         | Test::GeoBox { .. }
         | Test::GeoRadius { .. }

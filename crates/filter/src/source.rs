@@ -1,7 +1,7 @@
 //! What a filter is evaluated on: the rows of one block or segment.
 
 use model::packed::ObjectRef;
-use model::{FieldKind, FieldPath, PointId, VectorName};
+use model::{FieldPath, IndexParams, PointId, VectorName};
 use rows::RowId;
 
 use crate::Column;
@@ -28,14 +28,13 @@ pub trait RowSource: Send + Sync {
     /// Whether a row carries the vector `name`.
     fn has_vector(&self, row: RowId, name: &VectorName) -> bool;
 
-    /// The column over the values at `path`, when one was built.
+    /// The column over the values at `path`, when one was built for the index that is declared.
     fn column(&self, path: &FieldPath) -> Option<&Column>;
 
-    /// Type of the payload index that the schema declares at `path`, whether or not this source
-    /// has its column yet. It matters for UUIDs, which an index compares as UUIDs.
-    fn declared(&self, path: &FieldPath) -> Option<FieldKind> {
-        self.column(path).map(Column::kind)
-    }
+    /// The payload index that the schema declares at `path`, whether or not this source has its
+    /// column yet. It matters for UUIDs, which an index compares as UUIDs, and for texts, which an
+    /// index compares by their tokens.
+    fn declared(&self, path: &FieldPath) -> Option<&IndexParams>;
 
     /// The row that holds `id`, when one does.
     fn find(&self, id: &PointId) -> Option<RowId>;

@@ -3,6 +3,7 @@
 mod collections;
 mod indexes;
 mod points;
+mod texts;
 mod vectors;
 
 /// A case: what it is called, and how to run it.
@@ -18,6 +19,10 @@ pub const CASES: &[Case] = &[
     Case {
         name: "kernels",
         run: vectors::kernels,
+    },
+    Case {
+        name: "texts",
+        run: texts::texts,
     },
     Case {
         name: "index, dot",

@@ -68,6 +68,16 @@ pub enum Test {
     DateRange(Range<Timestamp>),
     /// Some text contains this text (case-sensitive).
     Contains(String),
+    /// All tokens of this text are among those of the texts at the path, which count as one text;
+    /// false when it has none. Without a text index at the path: as [`Test::Contains`].
+    Text(String),
+    /// As [`Test::Text`], with one token being enough. Without a text index: some text contains
+    /// one of the words between white space.
+    TextAny(String),
+    /// The tokens of this text stand in a row in some text; false when it has none, and false
+    /// when the text index at the path keeps no phrases. Without a text index: as
+    /// [`Test::Contains`].
+    Phrase(String),
     /// Some text begins with this text.
     Prefix(String),
     /// Some `{lon, lat}` lies strictly inside; crosses the antimeridian when

@@ -23,6 +23,7 @@ pub mod quantization;
 pub mod query;
 pub mod reply;
 pub mod schema;
+pub mod text;
 pub mod upkeep;
 pub mod value;
 pub mod vector;
@@ -47,6 +48,7 @@ pub use schema::{
     ConfigChange, Dim, FieldIndex, FieldKind, HnswConfig, IndexParams, Residency, Schema,
     VectorField, VectorKind,
 };
+pub use text::{Language, Stopwords, TextOptions, Tokenizer};
 pub use upkeep::{PlannedTask, SegmentSize, Task, TaskEnd, TaskFailure, Upkeep};
 pub use value::{Object, Value};
 pub use vector::{MultiVector, NamedVectors, SparseVector, Vector};

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::num::NonZeroU32;
 
-use crate::{Error, FieldPath, Metric, Object, Quantization, VectorName};
+use crate::{Error, FieldPath, Metric, Object, Quantization, TextOptions, VectorName};
 
 /// Number of components of a dense vector, in `1..=65_536`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -171,8 +171,26 @@ pub struct FieldIndex {
 pub struct IndexParams {
     /// Type of the indexed values; values of other types are not in the index.
     pub kind: FieldKind,
+    /// How texts are cut into tokens; looked at when the kind is [`FieldKind::Text`] only.
+    pub text: TextOptions,
     /// Options as the dialect gave them, to be shown again.
     pub attributes: Object,
+}
+
+impl IndexParams {
+    /// An index of `kind` without options.
+    pub fn new(kind: FieldKind) -> Self {
+        Self {
+            kind,
+            text: TextOptions::default(),
+            attributes: Object::new(),
+        }
+    }
+
+    /// Whether an index of these and one of the `other` parameters hold the same.
+    pub fn is_same_index(&self, other: &Self) -> bool {
+        self.kind == other.kind && (self.kind != FieldKind::Text || self.text == other.text)
+    }
 }
 
 /// Type of the values in a payload index.
@@ -192,6 +210,8 @@ pub enum FieldKind {
     Uuid,
     /// `{lon, lat}`.
     Geo,
+    /// Text, by the tokens in it.
+    Text,
 }
 
 /// A change of a collection's settings; `None` leaves a setting as it is.

@@ -15,7 +15,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("rows", &[]),
     ("kernels", &[]),
     ("index", &["model", "rows", "kernels"]),
-    ("text", &["rows"]),
+    ("text", &["model", "rows"]),
     ("filter", &["model", "rows", "text"]),
     (
         "engine",
@@ -26,7 +26,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("database", &["model", "engine", "storage"]),
     ("gateway", &["model"]),
     ("dialects/where-clause", &["model"]),
-    ("dialects/qdrant", &["gateway", "model"]),
+    ("dialects/qdrant", &["gateway", "model", "text"]),
     ("dialects/milvus", &["gateway", "model"]),
     ("dialects/infinity", &["gateway", "model", "where-clause"]),
     ("dialects/lynse", &["gateway", "model", "where-clause"]),

@@ -192,10 +192,7 @@ fn graphs_and_columns_are_built_and_survive_a_restart() {
     world.write("c", vec![upsert(0..200, 1)]).unwrap();
     let index = model::FieldIndex {
         path: model::FieldPath::field("batch"),
-        params: model::IndexParams {
-            kind: model::FieldKind::Integer,
-            attributes: model::Object::new(),
-        },
+        params: model::IndexParams::new(model::FieldKind::Integer),
     };
     world.write("c", vec![WriteOp::CreateIndex(index)]).unwrap();
     world.host.run_until_idle();

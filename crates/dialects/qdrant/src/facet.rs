@@ -56,7 +56,7 @@ fn check_index(schema: &Schema, facet: &Facet) -> Result<(), Failure> {
         FieldKind::Keyword | FieldKind::Bool | FieldKind::Uuid => true,
         // An integer index may have been asked for without this ability.
         FieldKind::Integer => index.params.attributes.get("lookup") != Some(&Value::Bool(false)),
-        FieldKind::Float | FieldKind::Datetime | FieldKind::Geo => false,
+        FieldKind::Float | FieldKind::Datetime | FieldKind::Geo | FieldKind::Text => false,
     });
     if counted {
         return Ok(());

@@ -1,10 +1,10 @@
 //! Payload indexes.
 
 use gateway::Call;
-use model::{FieldIndex, FieldKind, IndexParams, Object, WriteOp};
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use model::{FieldIndex, FieldKind, IndexParams, WriteOp};
+use serde::{Deserialize, Serialize};
 
+use crate::analysis::{Parts, WireStemmer, WireStopwords, WireTokenizer};
 use crate::collections::object_of;
 use crate::envelope::Answer;
 use crate::error::Failure;
@@ -15,6 +15,7 @@ use crate::select;
 #[derive(Deserialize)]
 struct WireCreate {
     field_name: String,
+    #[serde(alias = "field_type")]
     field_schema: Option<WireSchema>,
 }
 
@@ -26,7 +27,14 @@ struct WireCreate {
 )]
 enum WireSchema {
     Kind(WireKind),
-    Params(serde_json::Map<String, serde_json::Value>),
+    Keyword(Params<KeywordType, TenantOptions>),
+    Integer(Params<IntegerType, IntegerOptions>),
+    Float(Params<FloatType, PrincipalOptions>),
+    Geo(Params<GeoType, NoOptions>),
+    Text(Box<Params<TextType, TextParams>>),
+    Bool(Params<BoolType, NoOptions>),
+    Datetime(Params<DatetimeType, PrincipalOptions>),
+    Uuid(Params<UuidType, TenantOptions>),
 }
 
 #[derive(Deserialize, Clone, Copy, PartialEq)]
@@ -42,28 +50,103 @@ enum WireKind {
     Uuid,
 }
 
-/// The options of all kinds; each kind knows some of them.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WireParams {
-    r#type: WireKind,
+/// A type with one name, so that an object of another type is not taken for one of this.
+macro_rules! one_name {
+    ($($type:ident = $variant:ident),+ $(,)?) => {$(
+        #[derive(Deserialize, Serialize)]
+        #[serde(rename_all = "lowercase")]
+        enum $type {
+            $variant,
+        }
+    )+};
+}
+
+one_name!(
+    KeywordType = Keyword,
+    IntegerType = Integer,
+    FloatType = Float,
+    GeoType = Geo,
+    TextType = Text,
+    BoolType = Bool,
+    DatetimeType = Datetime,
+    UuidType = Uuid,
+);
+
+/// The options of a kind, and those of all kinds. Options of other kinds are passed over, as Qdrant
+/// does. Where the index lies and whether graphs follow it changes no answer: such options are
+/// shown again and have no effect.
+#[derive(Deserialize, Serialize)]
+struct Params<T, O> {
+    r#type: T,
+    #[serde(flatten)]
+    own: O,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    on_disk: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memory: Option<WireMemory>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    enable_hnsw: Option<bool>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum WireMemory {
+    Cold,
+    Cached,
+    Pinned,
+}
+
+#[derive(Deserialize, Serialize)]
+struct NoOptions {}
+
+/// Every keyword column finds prefixes, so `prefix` asks for nothing more.
+#[derive(Deserialize, Serialize)]
+struct TenantOptions {
+    #[serde(skip_serializing_if = "Option::is_none")]
     is_tenant: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prefix: Option<bool>,
+}
+
+#[derive(Deserialize, Serialize)]
+struct PrincipalOptions {
+    #[serde(skip_serializing_if = "Option::is_none")]
     is_principal: Option<bool>,
-    #[serde(rename = "on_disk")]
-    _on_disk: Option<bool>,
-    #[serde(rename = "memory")]
-    _memory: Option<IgnoredAny>,
-    #[serde(rename = "enable_hnsw")]
-    _enable_hnsw: Option<bool>,
-    #[serde(rename = "prefix")]
-    _prefix: Option<bool>,
+}
+
+#[derive(Deserialize, Serialize)]
+struct IntegerOptions {
+    #[serde(skip_serializing_if = "Option::is_none")]
     lookup: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     range: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    is_principal: Option<bool>,
+}
+
+#[derive(Deserialize, Serialize)]
+struct TextParams {
+    #[serde(default)]
+    tokenizer: WireTokenizer,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    min_token_len: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_token_len: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lowercase: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ascii_folding: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phrase_matching: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stopwords: Option<WireStopwords>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stemmer: Option<WireStemmer>,
 }
 
 impl WireKind {
-    fn decode(self) -> Result<FieldKind, Failure> {
-        Ok(match self {
+    fn decode(self) -> FieldKind {
+        match self {
             Self::Keyword => FieldKind::Keyword,
             Self::Integer => FieldKind::Integer,
             Self::Float => FieldKind::Float,
@@ -71,61 +154,61 @@ impl WireKind {
             Self::Bool => FieldKind::Bool,
             Self::Datetime => FieldKind::Datetime,
             Self::Uuid => FieldKind::Uuid,
-            Self::Text => return Err(Failure::unsupported("a payload index of type `text`")),
+            Self::Text => FieldKind::Text,
+        }
+    }
+}
+
+impl<T: Serialize, O: Serialize> Params<T, O> {
+    /// An index of `kind` that shows these options again.
+    fn shown_by(&self, kind: FieldKind) -> Result<IndexParams, Failure> {
+        let json = serde_json::to_value(self).map_err(Failure::format)?;
+        Ok(IndexParams {
+            attributes: object_of(&json)?,
+            ..IndexParams::new(kind)
         })
     }
 }
 
-impl WireParams {
-    fn check(&self) -> Result<(), Failure> {
-        let unknown = |option: &str| {
-            Err(Failure::format(format_args!(
-                "the index has no option `{option}` for its type"
-            )))
+impl TextParams {
+    fn decode(&self) -> model::TextOptions {
+        let parts = Parts {
+            tokenizer: self.tokenizer,
+            lowercase: self.lowercase,
+            ascii_folding: self.ascii_folding,
+            min_token_len: self.min_token_len,
+            max_token_len: self.max_token_len,
+            stopwords: self.stopwords.as_ref(),
+            stemmer: self.stemmer,
         };
-        let kind = self.r#type;
-        if self.is_tenant.is_some() && !matches!(kind, WireKind::Keyword | WireKind::Uuid) {
-            return unknown("is_tenant");
+        model::TextOptions {
+            phrases: self.phrase_matching.unwrap_or(false),
+            ..parts.decode()
         }
-        let ordered = matches!(
-            kind,
-            WireKind::Integer | WireKind::Float | WireKind::Datetime
-        );
-        if self.is_principal.is_some() && !ordered {
-            return unknown("is_principal");
-        }
-        if (self.lookup.is_some() || self.range.is_some()) && kind != WireKind::Integer {
-            return unknown("lookup");
-        }
-        if self.lookup == Some(false) && self.range == Some(false) {
-            let text = "the \"lookup\" and \"range\" capabilities can't be both disabled";
-            return Err(Failure::validation(BODY, "field_schema", text));
-        }
-        Ok(())
     }
 }
 
 impl WireSchema {
     fn decode(self) -> Result<IndexParams, Failure> {
         match self {
-            Self::Kind(kind) => Ok(IndexParams {
-                kind: kind.decode()?,
-                attributes: Object::new(),
-            }),
-            Self::Params(params) => {
-                let json = serde_json::Value::Object(params);
-                // The kind first: the options of a text index are not among those known here.
-                let kind = json.get("type").cloned().unwrap_or_default();
-                let kind: WireKind = serde_json::from_value(kind).map_err(Failure::format)?;
-                let kind = kind.decode()?;
-                let wire: WireParams =
-                    serde_json::from_value(json.clone()).map_err(Failure::format)?;
-                wire.check()?;
-                Ok(IndexParams {
-                    kind,
-                    attributes: object_of(&json)?,
-                })
+            Self::Kind(kind) => Ok(IndexParams::new(kind.decode())),
+            Self::Keyword(params) => params.shown_by(FieldKind::Keyword),
+            Self::Integer(params) => {
+                if params.own.lookup == Some(false) && params.own.range == Some(false) {
+                    let text = "the \"lookup\" and \"range\" capabilities can't be both disabled";
+                    return Err(Failure::validation(BODY, "field_schema", text));
+                }
+                params.shown_by(FieldKind::Integer)
             }
+            Self::Float(params) => params.shown_by(FieldKind::Float),
+            Self::Geo(params) => params.shown_by(FieldKind::Geo),
+            Self::Text(params) => Ok(IndexParams {
+                text: params.own.decode(),
+                ..params.shown_by(FieldKind::Text)?
+            }),
+            Self::Bool(params) => params.shown_by(FieldKind::Bool),
+            Self::Datetime(params) => params.shown_by(FieldKind::Datetime),
+            Self::Uuid(params) => params.shown_by(FieldKind::Uuid),
         }
     }
 }

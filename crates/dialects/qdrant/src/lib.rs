@@ -12,11 +12,12 @@
 //! | `service`, `quotas`, `hints`, `unsupported` | the server itself; what it cannot do |
 //!
 //! What these share lies in `claims`, `envelope`, `error`, `request` (around every request), `ids`,
-//! `value`, `vectors`, `filter`, `select`, `order`, `params`, `ranking`, `strict` (read from
-//! bodies), `memory` (kept between requests), and `record`, `score`, `ranked` (written into
-//! replies).
+//! `value`, `vectors`, `analysis`, `inference`, `filter`, `select`, `order`, `params`, `ranking`,
+//! `strict` (read from bodies), `memory` (kept between requests), and `record`, `score`, `ranked`
+//! (written into replies).
 
 mod aliases;
+mod analysis;
 mod batch;
 mod claims;
 mod collections;
@@ -28,6 +29,7 @@ mod groups;
 mod hints;
 mod ids;
 mod index;
+mod inference;
 mod matrix;
 mod memory;
 mod order;

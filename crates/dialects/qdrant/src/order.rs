@@ -85,7 +85,11 @@ pub(crate) fn check_index(schema: &Schema, order_by: &OrderBy) -> Result<(), Fai
             // An integer index may have been asked for without this ability.
             FieldKind::Integer => index.params.attributes.get("range") != Some(&Value::Bool(false)),
             FieldKind::Float | FieldKind::Datetime => true,
-            FieldKind::Keyword | FieldKind::Bool | FieldKind::Uuid | FieldKind::Geo => false,
+            FieldKind::Keyword
+            | FieldKind::Bool
+            | FieldKind::Uuid
+            | FieldKind::Geo
+            | FieldKind::Text => false,
         });
     if ordered {
         return Ok(());

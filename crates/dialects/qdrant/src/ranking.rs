@@ -8,6 +8,7 @@ use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::error::Failure;
 use crate::ids::WireId;
+use crate::inference::InferenceFields;
 use crate::order::WireOrderBy;
 use crate::vectors::{self, WireVector};
 
@@ -32,7 +33,7 @@ pub(crate) enum WireRanking {
 impl WireInput {
     fn decode(self) -> Result<VectorQuery, Failure> {
         Ok(match self {
-            Self::Vector(vector) => VectorQuery::Vector(vector.decode()?),
+            Self::Vector(vector) => VectorQuery::Vector(vector.decode_query()?),
             Self::Id(id) => VectorQuery::Point(id),
         })
     }
@@ -77,7 +78,7 @@ const UNSUPPORTED: &[&str] = &[
 struct ObjectVector {
     indices: Option<Vec<u32>>,
     values: Option<Vec<f32>>,
-    inference: bool,
+    inference: InferenceFields,
 }
 
 impl ObjectVector {
@@ -90,21 +91,20 @@ impl ObjectVector {
         match name {
             "indices" => self.indices = Some(fields.next_value()?),
             "values" => self.values = Some(fields.next_value::<vectors::Numbers>()?.0),
-            "text" | "image" | "object" | "model" | "options" => {
-                fields.next_value::<IgnoredAny>()?;
-                self.inference = true;
-            }
-            _ => return Ok(false),
+            name => return self.inference.read(name, fields),
         }
         Ok(true)
     }
 
-    fn finish(self) -> Option<WireVector> {
-        match (self.indices, self.values, self.inference) {
-            (Some(indices), Some(values), _) => Some(WireVector::Sparse { indices, values }),
-            (_, _, true) => Some(WireVector::Inference),
-            _ => None,
+    fn finish<E: Error>(self) -> Result<Option<WireVector>, E> {
+        if let (Some(indices), Some(values)) = (self.indices, self.values) {
+            return Ok(Some(WireVector::Sparse { indices, values }));
         }
+        if self.inference.is_empty() {
+            return Ok(None);
+        }
+        let object = self.inference.finish().map_err(|_: E| no_query())?;
+        Ok(Some(WireVector::Inference(Box::new(object))))
     }
 }
 
@@ -155,7 +155,7 @@ impl<'de> Visitor<'de> for InputVisitor {
                 fields.next_value::<IgnoredAny>()?;
             }
         }
-        object.finish().map(WireInput::Vector).ok_or_else(no_query)
+        object.finish()?.map(WireInput::Vector).ok_or_else(no_query)
     }
 }
 
@@ -215,7 +215,7 @@ impl<'de> Visitor<'de> for RankingVisitor {
             }
         }
         let vector = object
-            .finish()
+            .finish()?
             .map(|vector| nearest(WireInput::Vector(vector)));
         near.map(|to| WireRanking::Nearest { to, mmr })
             .or(order_by.map(WireRanking::OrderBy))

@@ -102,7 +102,7 @@ impl WireSearch {
             collection: request::collection(call)?,
             rank: Some(Rank::Nearest {
                 field: VectorName::new(self.vector.name)?,
-                to: VectorQuery::Vector(self.vector.vector.decode()?),
+                to: VectorQuery::Vector(self.vector.vector.decode_query()?),
             }),
             filter: WireFilter::decode_optional(self.filter)?,
             params: params.search,

@@ -10,6 +10,7 @@ use serde::de::{
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::error::Failure;
+use crate::inference::{InferenceFields, WireInference};
 
 /// One vector in a body.
 #[derive(Debug, PartialEq)]
@@ -21,7 +22,7 @@ pub(crate) enum WireVector {
         values: Vec<f32>,
     },
     /// A text, an image or another object that a model should embed.
-    Inference,
+    Inference(Box<WireInference>),
 }
 
 /// The vectors of one point in a body.
@@ -52,7 +53,15 @@ impl WireVector {
             Self::Sparse { indices, values } => {
                 Ok(Vector::Sparse(SparseVector::new(indices, values)?))
             }
-            Self::Inference => Err(Failure::unsupported("inference (a text, image or object)")),
+            Self::Inference(object) => Ok(Vector::Sparse(object.stored()?)),
+        }
+    }
+
+    /// As [`WireVector::decode`], for a vector to be compared with.
+    pub(crate) fn decode_query(self) -> Result<Vector, Failure> {
+        match self {
+            Self::Inference(object) => Ok(Vector::Sparse(object.asked()?)),
+            Self::Dense(_) | Self::Multi(_) | Self::Sparse { .. } => self.decode(),
         }
     }
 }
@@ -195,18 +204,21 @@ impl<'de> Visitor<'de> for VectorVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<WireVector, A::Error> {
         let (mut indices, mut values) = (None, None);
+        let mut inference = InferenceFields::default();
         while let Some(name) = fields.next_key::<String>()? {
             match &*name {
                 "indices" => indices = Some(fields.next_value::<Vec<u32>>()?),
                 "values" => values = Some(fields.next_value::<Numbers>()?.0),
-                _ => {
-                    fields.next_value::<IgnoredAny>()?;
+                name => {
+                    if !inference.read(name, &mut fields)? {
+                        fields.next_value::<IgnoredAny>()?;
+                    }
                 }
             }
         }
         match (indices, values) {
             (Some(indices), Some(values)) => Ok(WireVector::Sparse { indices, values }),
-            (None, None) => Ok(WireVector::Inference),
+            (None, None) => Ok(WireVector::Inference(Box::new(inference.finish()?))),
             (None, Some(_)) => Err(A::Error::missing_field("indices")),
             (Some(_), None) => Err(A::Error::missing_field("values")),
         }
@@ -222,7 +234,7 @@ impl<'de> Deserialize<'de> for WireVector {
 /// A field of an object of vectors, or the mark of an object to be embedded: `{"text": "…"}`.
 enum NamedOrMark {
     Vector(WireVector),
-    Mark,
+    Mark(String),
 }
 
 struct NamedVisitor;
@@ -242,8 +254,8 @@ impl<'de> Visitor<'de> for NamedVisitor {
         VectorVisitor.visit_map(fields).map(NamedOrMark::Vector)
     }
 
-    fn visit_str<E: Error>(self, _: &str) -> Result<NamedOrMark, E> {
-        Ok(NamedOrMark::Mark)
+    fn visit_str<E: Error>(self, text: &str) -> Result<NamedOrMark, E> {
+        Ok(NamedOrMark::Mark(text.to_owned()))
     }
 }
 
@@ -254,6 +266,8 @@ impl<'de> DeserializeSeed<'de> for NamedVisitor {
         deserializer.deserialize_any(self)
     }
 }
+
+const OPTIONS: &str = "options";
 
 struct VectorsVisitor;
 
@@ -270,17 +284,39 @@ impl<'de> Visitor<'de> for VectorsVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<WireVectors, A::Error> {
         let mut named: Vec<(String, WireVector)> = Vec::new();
+        let mut inference = InferenceFields::default();
+        // A vector may be called `options`, and so may the options of an object to be embedded.
+        let mut options = None;
         while let Some(name) = fields.next_key::<String>()? {
+            if name == OPTIONS {
+                options = Some(fields.next_value::<serde_json::Value>()?);
+                continue;
+            }
             match fields.next_value_seed(NamedVisitor)? {
                 NamedOrMark::Vector(vector) => match named.iter_mut().find(|(n, _)| *n == name) {
                     Some((_, earlier)) => *earlier = vector,
                     None => named.push((name, vector)),
                 },
-                NamedOrMark::Mark => {
-                    while fields.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                    return Ok(WireVectors::Unnamed(WireVector::Inference));
+                NamedOrMark::Mark(text) if inference.take(&name, &text) => {
+                    options
+                        .take()
+                        .into_iter()
+                        .for_each(|o| inference.take_options(o));
+                    inference.read_rest(&mut fields)?;
+                    let object = Box::new(inference.finish()?);
+                    return Ok(WireVectors::Unnamed(WireVector::Inference(object)));
+                }
+                NamedOrMark::Mark(text) => {
+                    return Err(A::Error::invalid_type(
+                        Unexpected::Str(&text),
+                        &VectorVisitor,
+                    ));
                 }
             }
+        }
+        if let Some(vector) = options {
+            let vector = WireVector::deserialize(vector).map_err(A::Error::custom)?;
+            named.push((OPTIONS.to_owned(), vector));
         }
         Ok(WireVectors::Named(named))
     }
@@ -369,8 +405,31 @@ mod tests {
                 ),
             ]))
         );
-        let text = r#"{"text": "hello", "model": "m"}"#;
-        assert_eq!(decode(text), unnamed(WireVector::Inference));
+        for text in [
+            r#"{"text": "hello", "model": "m", "options": {"k": 1}}"#,
+            r#"{"options": {"k": 1}, "model": "m", "text": "hello"}"#,
+        ] {
+            let inference = decode(text).unwrap();
+            assert!(matches!(
+                inference,
+                WireVectors::Unnamed(WireVector::Inference(_))
+            ));
+            assert_eq!(decode(&format!(r#"{{"a": {text}}}"#)), {
+                let WireVectors::Unnamed(vector) = inference else {
+                    panic!("an object of named vectors")
+                };
+                Ok(WireVectors::Named(vec![("a".into(), vector)]))
+            });
+        }
+        assert_eq!(
+            decode(r#"{"options": [1]}"#),
+            Ok(WireVectors::Named(vec![(
+                "options".into(),
+                WireVector::Dense(vec![1.0])
+            )]))
+        );
+        assert!(decode(r#"{"text": "hello"}"#).is_err());
+        assert!(decode(r#"{"a": "hello"}"#).is_err());
         assert_eq!(decode("{}"), Ok(WireVectors::Named(vec![])));
     }
 

@@ -1,12 +1,13 @@
 //! Collecting a column from payloads.
 
 use hashbrown::HashMap;
-use model::{FieldKind, FieldPath, Timestamp, ValueRef};
+use model::{FieldKind, FieldPath, IndexParams, Timestamp, ValueRef};
 use rows::{RowId, RowSet};
+use text::{Analyzer, PostingsBuilder};
 
 use super::array::Array;
 use super::store::{Store, Terms};
-use super::{Column, Sets, key};
+use super::{Column, Sets, analysis, key};
 use crate::check::{count_of, parse_uuid};
 use crate::geo;
 use crate::reach::{any_leaf, any_reached};
@@ -19,6 +20,11 @@ enum Collected<'a> {
     Terms(HashMap<&'a str, Vec<u32>>),
     /// Latitude and longitude keys.
     Places(Vec<(u64, u64, u32)>),
+    Text {
+        postings: PostingsBuilder<'a>,
+        /// Rows with a token.
+        points: u32,
+    },
 }
 
 /// A column while it is collected, row by row.
@@ -40,11 +46,13 @@ struct Facts {
 }
 
 impl Column {
-    /// Collects the values of `kind` that `path` reaches in the rows of `source`.
-    pub fn build(kind: FieldKind, path: &FieldPath, source: &dyn RowSource) -> Self {
+    /// Collects the values that an index of `params` holds of those that `path` reaches in the rows
+    /// of `source`.
+    pub fn build(params: &IndexParams, path: &FieldPath, source: &dyn RowSource) -> Self {
+        let analyzer = Analyzer::new(&params.text);
         let mut builder = Builder {
-            kind,
-            collected: Collected::new(kind),
+            kind: params.kind,
+            collected: Collected::new(params, &analyzer),
             facts: Facts::default(),
             rows: source.len(),
             row: 0,
@@ -65,6 +73,7 @@ impl Column {
                 builder.push(leaf);
                 false
             });
+            builder.collected.finish_row(row);
             let row = RowId(row);
             let facts = &mut builder.facts;
             facts
@@ -74,7 +83,7 @@ impl Column {
                 .uneven
                 .extend((counts_more || (counts_one && counts_none)).then_some(row));
         }
-        builder.finish()
+        builder.finish(params)
     }
 }
 
@@ -92,17 +101,28 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn finish(self) -> Column {
+    fn finish(self, params: &IndexParams) -> Column {
+        let token_points = match &self.collected {
+            Collected::Text { points, .. } => Some(*points),
+            Collected::Keys(_)
+            | Collected::Uuids(_)
+            | Collected::Terms(_)
+            | Collected::Places(_) => None,
+        };
         let store = self.collected.into_store();
         let mut values_per_row: HashMap<u32, u32> = HashMap::new();
         for &row in store.rows() {
             *values_per_row.entry(row).or_default() += 1;
         }
+        let points = token_points.unwrap_or(values_per_row.len() as u32);
+        let values_max = values_per_row.into_values().max();
         Column {
             kind: self.kind,
+            analysis: analysis(params),
             rows: self.rows,
-            points: values_per_row.len() as u32,
-            values_max: values_per_row.into_values().max().unwrap_or(0),
+            points,
+            // The tokens of a text are no values of their own.
+            values_max: values_max.unwrap_or(points.min(1)),
             sets: self.facts.into_sets(),
             store,
         }
@@ -122,14 +142,26 @@ impl Facts {
 }
 
 impl<'a> Collected<'a> {
-    fn new(kind: FieldKind) -> Self {
-        match kind {
+    fn new(params: &IndexParams, analyzer: &'a Analyzer) -> Self {
+        match params.kind {
             FieldKind::Keyword => Self::Terms(HashMap::new()),
             FieldKind::Integer | FieldKind::Float | FieldKind::Bool | FieldKind::Datetime => {
                 Self::Keys(Vec::new())
             }
             FieldKind::Uuid => Self::Uuids(Vec::new()),
             FieldKind::Geo => Self::Places(Vec::new()),
+            FieldKind::Text => Self::Text {
+                postings: PostingsBuilder::new(analyzer, params.text.phrases),
+                points: 0,
+            },
+        }
+    }
+
+    /// Ends a row.
+    fn finish_row(&mut self, row: u32) {
+        match self {
+            Self::Text { postings, points } => *points += u32::from(postings.finish_row(row)),
+            Self::Keys(_) | Self::Uuids(_) | Self::Terms(_) | Self::Places(_) => {}
         }
     }
 
@@ -156,6 +188,10 @@ impl<'a> Collected<'a> {
                 let regular = point.filter(|at| geo::is_latitude(at.lat) && at.lon.is_finite());
                 let place = regular.map(|at| (key::of_float(at.lat), key::of_float(at.lon), row));
                 push_some(places, place)
+            }
+            Self::Text { postings, .. } => {
+                let text = value.as_str();
+                text.inspect(|text| postings.push(text)).is_some()
             }
         }
     }
@@ -191,6 +227,7 @@ impl<'a> Collected<'a> {
                     rows: places.iter().map(|place| place.2).collect(),
                 }
             }
+            Self::Text { postings, .. } => Store::Text(postings.finish()),
         }
     }
 }
@@ -256,6 +293,6 @@ fn scalar_key(kind: FieldKind, value: ValueRef<'_>) -> Option<u64> {
             Some(key::of_int(instant.0))
         }
         FieldKind::Float => value.as_number().filter(|x| !x.is_nan()).map(key::of_float),
-        FieldKind::Keyword | FieldKind::Uuid | FieldKind::Geo => None,
+        FieldKind::Keyword | FieldKind::Uuid | FieldKind::Geo | FieldKind::Text => None,
     }
 }

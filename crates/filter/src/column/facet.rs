@@ -33,7 +33,7 @@ impl Column {
 pub fn can_count(kind: FieldKind) -> bool {
     match kind {
         FieldKind::Keyword | FieldKind::Integer | FieldKind::Bool | FieldKind::Uuid => true,
-        FieldKind::Float | FieldKind::Datetime | FieldKind::Geo => false,
+        FieldKind::Float | FieldKind::Datetime | FieldKind::Geo | FieldKind::Text => false,
     }
 }
 
@@ -71,7 +71,8 @@ impl Facets<'_> {
                     | FieldKind::Datetime
                     | FieldKind::Keyword
                     | FieldKind::Uuid
-                    | FieldKind::Geo => FacetValue::Int(key::to_int(key)),
+                    | FieldKind::Geo
+                    | FieldKind::Text => FacetValue::Int(key::to_int(key)),
                 };
                 Some((value, self.kept(store.rows_at(start..self.next))))
             }
@@ -92,7 +93,7 @@ impl Facets<'_> {
                 Some((FacetValue::Text(text), count))
             }
             // No kind that is counted is stored so.
-            Store::Places { .. } => None,
+            Store::Places { .. } | Store::Text(_) => None,
         }
     }
 }

@@ -4,10 +4,12 @@
 //! |---|---|---|
 //! | `meta` | all | `u32` each: magic, version, kind, rows, points, most values of a row |
 //! | `sets` | all | `u32`s: filled, null, foreign, uneven, each as form, length, rows ascending |
-//! | `rows` | all | `u32` per value: its row |
+//! | `rows` | all but text | `u32` per value: its row |
 //! | `keys` | integer, float, bool, date | `u64` per value, ascending: order-preserving key |
 //! | `keys` | uuid | `u128` per value, ascending |
 //! | `texts`, `text_ends`, `row_ends` | keyword | UTF-8, `u64` and `u32` per distinct text |
+//! | `analysis` | text | how texts were cut into tokens; compared, never read |
+//! | `tokens`, `token_…` | text | postings: see the crate `text` |
 //! | `lats`, `lons` | geo | `f64` per value, ascending by latitude |
 //!
 //! A set of form 0 lists its rows, one of form 1 the rows that it does not have. Checksums are the
@@ -18,6 +20,7 @@ use bytemuck::Pod;
 use bytes::Bytes;
 use model::{Error, FieldKind};
 use rows::{RowId, RowSet};
+use text::Postings;
 use thiserror::Error as ThisError;
 
 use super::array::Array;
@@ -90,6 +93,10 @@ impl Column {
                 ("lons", lons.bytes()),
                 ("rows", rows.bytes()),
             ]),
+            Store::Text(postings) => {
+                blocks.push(("analysis", self.analysis.clone()));
+                blocks.extend(postings.encode());
+            }
         }
         let named = |(name, bytes): (&str, Bytes)| (name.to_owned(), bytes);
         blocks.into_iter().map(named).collect()
@@ -102,7 +109,7 @@ impl Column {
     /// # Errors
     /// `Corrupt` when a block is missing or contradicts another.
     pub fn open(block: &dyn Fn(&str) -> Option<Bytes>) -> Result<Self, Error> {
-        Ok(open(&Blocks(block))?)
+        open(&Blocks(block))
     }
 }
 
@@ -132,26 +139,42 @@ impl Blocks<'_> {
     }
 }
 
-fn open(blocks: &Blocks<'_>) -> Result<Column, FormatError> {
+fn open(blocks: &Blocks<'_>) -> Result<Column, Error> {
     let meta = blocks.array::<u32>("meta")?;
     let &[magic, version, tag, rows, points, values_max] = meta.as_slice() else {
-        return Err(FormatError::Damaged("meta"));
+        return Err(FormatError::Damaged("meta").into());
     };
     if magic != MAGIC {
-        return Err(FormatError::Damaged("meta"));
+        return Err(FormatError::Damaged("meta").into());
     }
     if version != VERSION {
-        return Err(FormatError::Version(version));
+        return Err(FormatError::Version(version).into());
     }
     let kind = kind_of(tag).ok_or(FormatError::Damaged("meta"))?;
     let store = open_store(kind, blocks)?;
-    let values = store.rows().len();
+    let values = match &store {
+        Store::Text(_) => points as usize,
+        Store::Keys { .. } | Store::Uuids { .. } | Store::Terms(_) | Store::Places { .. } => {
+            store.rows().len()
+        }
+    };
     let fits = points <= rows && points as usize <= values && values_max as usize <= values;
     if !fits || (values > 0 && (points == 0 || values_max == 0)) {
-        return Err(FormatError::Damaged("meta"));
+        return Err(FormatError::Damaged("meta").into());
     }
+    let analysis = match kind {
+        FieldKind::Text => blocks.bytes("analysis")?,
+        FieldKind::Keyword
+        | FieldKind::Integer
+        | FieldKind::Float
+        | FieldKind::Bool
+        | FieldKind::Datetime
+        | FieldKind::Uuid
+        | FieldKind::Geo => Bytes::new(),
+    };
     Ok(Column {
         kind,
+        analysis,
         rows,
         points,
         values_max,
@@ -161,42 +184,51 @@ fn open(blocks: &Blocks<'_>) -> Result<Column, FormatError> {
     })
 }
 
-fn open_store(kind: FieldKind, blocks: &Blocks<'_>) -> Result<Store, FormatError> {
-    let rows: Array<u32> = blocks.array("rows")?;
-    let len = rows.len();
+fn open_store(kind: FieldKind, blocks: &Blocks<'_>) -> Result<Store, Error> {
+    let rows = || blocks.array::<u32>("rows");
     Ok(match kind {
         FieldKind::Integer | FieldKind::Float | FieldKind::Bool | FieldKind::Datetime => {
+            let rows = rows()?;
             Store::Keys {
-                keys: blocks.array_of("keys", len)?,
+                keys: blocks.array_of("keys", rows.len())?,
                 rows,
             }
         }
-        FieldKind::Uuid => Store::Uuids {
-            keys: blocks.array_of("keys", len)?,
-            rows,
-        },
-        FieldKind::Geo => Store::Places {
-            lats: blocks.array_of("lats", len)?,
-            lons: blocks.array_of("lons", len)?,
-            rows,
-        },
-        FieldKind::Keyword => {
-            let texts = blocks.bytes("texts")?;
-            let text_ends: Array<u64> = blocks.array("text_ends")?;
-            let row_ends: Array<u32> = blocks.array_of("row_ends", text_ends.len())?;
-            if text_ends.as_slice().last().copied().unwrap_or(0) != texts.len() as u64 {
-                return Err(FormatError::Damaged("text_ends"));
-            }
-            if row_ends.as_slice().last().copied().unwrap_or(0) as usize != len {
-                return Err(FormatError::Damaged("row_ends"));
-            }
-            Store::Terms(Terms {
-                texts,
-                text_ends,
-                row_ends,
+        FieldKind::Uuid => {
+            let rows = rows()?;
+            Store::Uuids {
+                keys: blocks.array_of("keys", rows.len())?,
                 rows,
-            })
+            }
         }
+        FieldKind::Geo => {
+            let rows = rows()?;
+            Store::Places {
+                lats: blocks.array_of("lats", rows.len())?,
+                lons: blocks.array_of("lons", rows.len())?,
+                rows,
+            }
+        }
+        FieldKind::Keyword => Store::Terms(open_terms(rows()?, blocks)?),
+        FieldKind::Text => Store::Text(Postings::open(blocks.0)?),
+    })
+}
+
+fn open_terms(rows: Array<u32>, blocks: &Blocks<'_>) -> Result<Terms, FormatError> {
+    let texts = blocks.bytes("texts")?;
+    let text_ends: Array<u64> = blocks.array("text_ends")?;
+    let row_ends: Array<u32> = blocks.array_of("row_ends", text_ends.len())?;
+    if text_ends.as_slice().last().copied().unwrap_or(0) != texts.len() as u64 {
+        return Err(FormatError::Damaged("text_ends"));
+    }
+    if row_ends.as_slice().last().copied().unwrap_or(0) as usize != rows.len() {
+        return Err(FormatError::Damaged("row_ends"));
+    }
+    Ok(Terms {
+        texts,
+        text_ends,
+        row_ends,
+        rows,
     })
 }
 
@@ -248,6 +280,7 @@ fn kind_tag(kind: FieldKind) -> u32 {
         FieldKind::Datetime => 5,
         FieldKind::Uuid => 6,
         FieldKind::Geo => 7,
+        FieldKind::Text => 8,
     }
 }
 
@@ -260,6 +293,7 @@ fn kind_of(tag: u32) -> Option<FieldKind> {
         5 => FieldKind::Datetime,
         6 => FieldKind::Uuid,
         7 => FieldKind::Geo,
+        8 => FieldKind::Text,
         _ => return None,
     })
 }

@@ -85,7 +85,8 @@ impl Iterator for Ordered<'_> {
             | FieldKind::Bool
             | FieldKind::Keyword
             | FieldKind::Uuid
-            | FieldKind::Geo => OrderValue::Int(key::to_int(key)),
+            | FieldKind::Geo
+            | FieldKind::Text => OrderValue::Int(key::to_int(key)),
         };
         Some((value, RowId(*self.rows.get(at)?)))
     }

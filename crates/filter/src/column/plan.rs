@@ -4,6 +4,7 @@ use core::ops::Range;
 
 use model::{FieldKind, Timestamp};
 use rows::{BitSet, RowId, RowSet};
+use text::Postings;
 
 use super::store::{Store, Terms};
 use super::{Column, key};
@@ -21,14 +22,16 @@ const SCAN_SAMPLE: usize = 512;
 type Ranges = Vec<Range<usize>>;
 
 /// Where the values are that pass a test.
-enum Plan {
+enum Plan<'c> {
     /// Values at `sure` pass, those at `maybe` may pass.
     Positions { sure: Ranges, maybe: Ranges },
     /// These texts (or the places at these positions) must be tried one by one.
     Scan(Range<usize>),
+    /// Tokens tell.
+    Tokens(&'c Postings),
 }
 
-impl Plan {
+impl Plan<'_> {
     fn nothing() -> Self {
         Self::sure(Vec::new())
     }
@@ -92,7 +95,9 @@ impl Column {
             | Check::DateRange(_)
             | Check::Contains(_)
             | Check::Prefix(_)
+            | Check::Words(_)
             | Check::Within(_) => match self.plan(check) {
+                Plan::Tokens(postings) => self.text_answer(postings, check),
                 Plan::Positions { sure, maybe } => {
                     let maybe = self.rows_at(maybe.into_iter()).union(&self.sets.foreign);
                     Answer::new(self.rows_at(sure.into_iter()), &maybe)
@@ -127,7 +132,9 @@ impl Column {
             | Check::DateRange(_)
             | Check::Contains(_)
             | Check::Prefix(_)
+            | Check::Words(_)
             | Check::Within(_) => match self.plan(check) {
+                Plan::Tokens(postings) => self.text_estimate(postings, check),
                 Plan::Positions { sure, maybe } => {
                     let total = |ranges: Ranges| ranges.into_iter().map(|range| range.len()).sum();
                     self.rows_of_values(total(sure), total(maybe))
@@ -200,12 +207,13 @@ impl Column {
                 | Check::Range(_)
                 | Check::DateRange(_)
                 | Check::Contains(_)
+                | Check::Words(_)
                 | Check::Prefix(_)
                 | Check::ValuesCount(_)
                 | Check::IsEmpty(_)
                 | Check::IsNull(_) => false,
             },
-            Store::Keys { .. } | Store::Uuids { .. } => false,
+            Store::Keys { .. } | Store::Uuids { .. } | Store::Text(_) => false,
         }
     }
 
@@ -213,7 +221,9 @@ impl Column {
     fn positions(&self, item: usize) -> Range<usize> {
         match &self.store {
             Store::Terms(terms) => terms.positions(item..item + 1),
-            Store::Places { .. } | Store::Keys { .. } | Store::Uuids { .. } => item..item + 1,
+            Store::Places { .. } | Store::Keys { .. } | Store::Uuids { .. } | Store::Text(_) => {
+                item..item + 1
+            }
         }
     }
 
@@ -231,8 +241,9 @@ impl Column {
         rows.into_iter().collect()
     }
 
-    fn plan(&self, check: &Check<'_>) -> Plan {
+    fn plan(&self, check: &Check<'_>) -> Plan<'_> {
         match &self.store {
+            Store::Text(postings) => Plan::Tokens(postings),
             Store::Keys { keys, .. } => self.plan_keys(keys.as_slice(), check),
             Store::Uuids { keys, .. } => plan_uuids(keys.as_slice(), check),
             Store::Terms(terms) => plan_terms(terms, check),
@@ -240,7 +251,7 @@ impl Column {
         }
     }
 
-    fn plan_keys(&self, keys: &[u64], check: &Check<'_>) -> Plan {
+    fn plan_keys(&self, keys: &[u64], check: &Check<'_>) -> Plan<'static> {
         let everything = || Plan::maybe(whole(keys.len()));
         match check {
             Check::In(members) => {
@@ -260,17 +271,21 @@ impl Column {
                 | FieldKind::Datetime
                 | FieldKind::Keyword
                 | FieldKind::Uuid
-                | FieldKind::Geo => Plan::nothing(),
+                | FieldKind::Geo
+                | FieldKind::Text => Plan::nothing(),
             },
             Check::DateRange(range) if self.kind == FieldKind::Datetime => {
                 Plan::sure(within(keys, range, |key| Timestamp(key::to_int(key))))
             }
             // The keys of dates do not tell how they were written.
-            Check::Contains(_) | Check::Prefix(_) if self.kind == FieldKind::Datetime => {
+            Check::Contains(_) | Check::Prefix(_) | Check::Words(_)
+                if self.kind == FieldKind::Datetime =>
+            {
                 everything()
             }
             Check::DateRange(_)
             | Check::Contains(_)
+            | Check::Words(_)
             | Check::Prefix(_)
             | Check::Within(_)
             | Check::ValuesCount(_)
@@ -299,7 +314,7 @@ fn member_keys(kind: FieldKind, members: &Members<'_>) -> (Vec<u64>, bool) {
             .filter_map(Timestamp::parse)
             .map(|instant| key::of_int(instant.0))
             .collect(),
-        FieldKind::Keyword | FieldKind::Uuid | FieldKind::Geo => Vec::new(),
+        FieldKind::Keyword | FieldKind::Uuid | FieldKind::Geo | FieldKind::Text => Vec::new(),
     };
     keys.sort_unstable();
     keys.dedup();
@@ -350,7 +365,7 @@ fn within<T: PartialOrd>(
     ranges
 }
 
-fn plan_uuids(keys: &[u128], check: &Check<'_>) -> Plan {
+fn plan_uuids(keys: &[u128], check: &Check<'_>) -> Plan<'static> {
     // Without a declared UUID index texts are compared as written, which the keys do not tell.
     let parsed = |texts: &Few<&str>| {
         let mut keys: Vec<u128> = texts.iter().filter_map(parse_uuid).collect();
@@ -371,7 +386,7 @@ fn plan_uuids(keys: &[u128], check: &Check<'_>) -> Plan {
             let (equal, certain) = equal(members);
             Plan::strangers(equal, certain, keys.len())
         }
-        Check::Contains(_) | Check::Prefix(_) | Check::DateRange(_) => {
+        Check::Contains(_) | Check::Words(_) | Check::Prefix(_) | Check::DateRange(_) => {
             Plan::maybe(whole(keys.len()))
         }
         Check::Range(_)
@@ -382,7 +397,7 @@ fn plan_uuids(keys: &[u128], check: &Check<'_>) -> Plan {
     }
 }
 
-fn plan_terms(terms: &Terms, check: &Check<'_>) -> Plan {
+fn plan_terms(terms: &Terms, check: &Check<'_>) -> Plan<'static> {
     let positions = terms.rows.len();
     let equal = |members: &Members<'_>| {
         let mut ranges = Vec::new();
@@ -411,6 +426,8 @@ fn plan_terms(terms: &Terms, check: &Check<'_>) -> Plan {
             push_range(&mut ranges, range.start, range.end);
             Plan::sure(ranges)
         }
+        // The texts of a row may have the tokens together.
+        Check::Words(_) => Plan::maybe(whole(positions)),
         Check::Contains(_) | Check::DateRange(_) => Plan::Scan(0..terms.len()),
         Check::Range(_)
         | Check::Within(_)
@@ -420,7 +437,7 @@ fn plan_terms(terms: &Terms, check: &Check<'_>) -> Plan {
     }
 }
 
-fn plan_places(lats: &[f64], check: &Check<'_>) -> Plan {
+fn plan_places(lats: &[f64], check: &Check<'_>) -> Plan<'static> {
     let band = |region: &Region<'_>| {
         let (south, north) = region.latitudes();
         let start = lats.partition_point(|&lat| lat < south);
@@ -435,6 +452,7 @@ fn plan_places(lats: &[f64], check: &Check<'_>) -> Plan {
         | Check::Range(_)
         | Check::DateRange(_)
         | Check::Contains(_)
+        | Check::Words(_)
         | Check::Prefix(_)
         | Check::ValuesCount(_)
         | Check::IsEmpty(_)

@@ -1,12 +1,13 @@
 //! Sorted values and their rows.
 //!
-//! Every store is a list of (value, row) pairs sorted by value, then row, no pair twice. A
-//! *position* is an index into that list, so that every set of neighbouring values is a range of
-//! positions and `rows()[range]` are its rows.
+//! Every store but that of texts is a list of (value, row) pairs sorted by value, then row, no pair
+//! twice. A *position* is an index into that list, so that every set of neighbouring values is a
+//! range of positions and `rows()[range]` are its rows.
 
 use core::ops::Range;
 
 use bytes::Bytes;
+use text::Postings;
 
 use super::array::Array;
 
@@ -25,6 +26,8 @@ pub(super) enum Store {
         lons: Array<f64>,
         rows: Array<u32>,
     },
+    /// Tokens of texts; they have no positions.
+    Text(Postings),
 }
 
 /// A sorted dictionary of texts, each with the rows that hold it, ascending.
@@ -48,6 +51,7 @@ impl Store {
             | Self::Uuids { rows, .. }
             | Self::Terms(Terms { rows, .. })
             | Self::Places { rows, .. } => rows.as_slice(),
+            Self::Text(_) => &[],
         }
     }
 

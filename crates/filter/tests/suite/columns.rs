@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use model::filter::Range;
 use model::{
-    Direction, ErrorKind, FieldKind, Filter, GeoPoint, Object, PointId, Scalar, Test, Timestamp,
-    Value,
+    Direction, ErrorKind, FieldKind, Filter, GeoPoint, IndexParams, Object, PointId, Scalar, Test,
+    TextOptions, Timestamp, Tokenizer, Value,
 };
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -28,6 +28,8 @@ const TEXTS: &[&str] = &[
     "550e8400-e29b-41d4-a716-446655440000",
     "550E8400E29B41D4A716446655440000",
     "ключ",
+    "a ab b",
+    "b a",
 ];
 
 const PATHS: &[&str] = &["a", "b", "a.x", "a[]", "a[].x", "b[0]"];
@@ -123,6 +125,32 @@ fn any_test() -> impl Strategy<Value = Test> {
     ]
 }
 
+fn any_words() -> impl Strategy<Value = Test> {
+    prop_oneof![
+        any_text().prop_map(Test::Text),
+        any_text().prop_map(Test::TextAny),
+        any_text().prop_map(Test::Phrase),
+    ]
+}
+
+fn any_text_index() -> impl Strategy<Value = IndexParams> {
+    let tokenizers = [
+        Tokenizer::Word,
+        Tokenizer::Whitespace,
+        Tokenizer::Prefix,
+        Tokenizer::Multilingual,
+    ];
+    (prop::sample::select(tokenizers.to_vec()), any::<bool>()).prop_map(|(tokenizer, phrases)| {
+        let mut params = IndexParams::new(FieldKind::Text);
+        params.text = TextOptions {
+            tokenizer,
+            phrases,
+            ..TextOptions::default()
+        };
+        params
+    })
+}
+
 fn any_filter() -> impl Strategy<Value = Filter> {
     let leaf = prop_oneof![
         8 => (prop::sample::select(PATHS), any_test()).prop_map(|(at, test)| field(at, test)),
@@ -148,8 +176,8 @@ fn any_filter() -> impl Strategy<Value = Filter> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(600))]
 
-    /// Every column gives what payload evaluation gives, whatever it is a column of. UUID columns
-    /// change the meaning of equality and are compared below.
+    /// Every column gives what payload evaluation gives, whatever it is a column of. UUID and text
+    /// indexes change the meaning of tests and are compared below.
     #[test]
     fn columns_change_nothing(
         payloads in prop::collection::vec(any_payload(), 0..40),
@@ -159,7 +187,7 @@ proptest! {
         let mut source = Source::new(payloads);
         let expected = matching(&source, &filter);
         for (at, kind) in PATHS.iter().zip(kinds) {
-            if kind != FieldKind::Uuid {
+            if !matches!(kind, FieldKind::Uuid | FieldKind::Text) {
                 source.index(at, kind);
             }
         }
@@ -183,6 +211,28 @@ proptest! {
         prop_assert_eq!(set, first_visits);
     }
 
+    /// A text column gives what payload evaluation under a declared text index gives, nested in
+    /// objects or not.
+    #[test]
+    fn text_columns_compare_as_declared(
+        payloads in prop::collection::vec(any_payload(), 0..40),
+        test in prop_oneof![any_words(), any_test()],
+        at in prop::sample::select(&["a", "a[]", "a[].x"][..]),
+        params in any_text_index(),
+    ) {
+        let mut source = Source::new(payloads);
+        source.declare_with(at, params.clone());
+        let nested = Filter::Nested {
+            path: path("a"),
+            filter: Box::new(field("x", test.clone())),
+        };
+        let filters = [field(at, test), nested];
+        let expected = filters.each_ref().map(|filter| matching(&source, filter));
+        source.index_with(at, params);
+        let found = filters.each_ref().map(|filter| matching(&source, filter));
+        prop_assert_eq!(found, expected);
+    }
+
     #[test]
     fn points_are_rows_with_a_value_of_the_kind(
         payloads in prop::collection::vec(any_payload(), 0..40),
@@ -199,7 +249,9 @@ type Blocks = BTreeMap<String, Vec<u8>>;
 
 fn blocks_of(kind: FieldKind, payloads: &[Object]) -> Blocks {
     let source = Source::new(payloads.iter().cloned());
-    let blocks = Column::build(kind, &path("a"), &source).encode();
+    let mut params = IndexParams::new(kind);
+    params.text.phrases = true;
+    let blocks = Column::build(&params, &path("a"), &source).encode();
     blocks
         .into_iter()
         .map(|(name, bytes)| (name, bytes.to_vec()))
@@ -220,7 +272,9 @@ fn survives(blocks: &Blocks, rows: usize, tests: &[Test]) -> bool {
             assert!(values.count() <= 4 * rows);
         }
     }
-    let source = Damaged(column);
+    let mut params = IndexParams::new(column.kind());
+    params.text.phrases = true;
+    let source = Damaged(column, params);
     for test in tests {
         let filter = field("a", test.clone());
         let compiled = compile(&filter, &source);
@@ -234,7 +288,7 @@ fn survives(blocks: &Blocks, rows: usize, tests: &[Test]) -> bool {
 }
 
 /// Rows without payload under a column that may be damaged.
-struct Damaged(Column);
+struct Damaged(Column, IndexParams);
 
 impl RowSource for Damaged {
     fn len(&self) -> u32 {
@@ -252,6 +306,9 @@ impl RowSource for Damaged {
     fn column(&self, _: &model::FieldPath) -> Option<&Column> {
         Some(&self.0)
     }
+    fn declared(&self, _: &model::FieldPath) -> Option<&IndexParams> {
+        Some(&self.1)
+    }
     fn find(&self, _: &PointId) -> Option<rows::RowId> {
         None
     }
@@ -264,7 +321,7 @@ proptest! {
     fn damaged_columns_never_panic(
         payloads in prop::collection::vec(any_payload(), 1..20),
         kind in prop::sample::select(&KINDS[..]),
-        test in any_test(),
+        test in prop_oneof![any_test(), any_words()],
         hits in prop::collection::vec((any::<Index>(), any::<Index>(), any::<u8>()), 1..6),
         cut in prop::option::of((any::<Index>(), any::<Index>())),
     ) {
@@ -324,6 +381,9 @@ fn no_single_damaged_byte_makes_a_panic() {
             radius_m: 1e7,
         },
         Test::ValuesCount(Range::default()),
+        Test::Text("a 2024".into()),
+        Test::TextAny("ab 01".into()),
+        Test::Phrase("01 01".into()),
     ];
     let mut opened = 0;
     for kind in KINDS {
@@ -349,7 +409,7 @@ fn no_single_damaged_byte_makes_a_panic() {
 fn misaligned_blocks_are_copied() {
     let payloads = [object(r#"{"a":7}"#), object(r#"{"a":5}"#)];
     let source = Source::new(payloads.clone());
-    let built = Column::build(FieldKind::Integer, &path("a"), &source);
+    let built = Column::build(&IndexParams::new(FieldKind::Integer), &path("a"), &source);
     let blocks: BTreeMap<String, Bytes> = built
         .encode()
         .into_iter()
@@ -442,7 +502,7 @@ fn few_rows_of_many_are_listed_in_order() {
     let at = 3 * 2 * size_of::<u32>();
     blocks.get_mut("rows").unwrap()[at..at + 4].fill(0xFF);
     let column = Column::open(&|name| blocks.get(name).cloned().map(Bytes::from)).unwrap();
-    let damaged = Damaged(column);
+    let damaged = Damaged(column, IndexParams::new(FieldKind::Integer));
     let rows = compile(&wanted, &damaged).rows(None);
     let rows: Vec<u32> = rows.iter().map(|row| row.0).collect();
     assert_eq!(rows, [7, 503, 507]);

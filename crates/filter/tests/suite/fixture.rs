@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use model::packed::ObjectRef;
-use model::{FieldKind, FieldPath, Object, Packed, PointId, Value, VectorName};
+use model::{FieldKind, FieldPath, IndexParams, Object, Packed, PointId, Value, VectorName};
 use rows::RowId;
 use skerry_filter::{Column, RowSource};
 
@@ -15,7 +15,7 @@ use skerry_filter::{Column, RowSource};
 pub(crate) struct Source {
     payloads: Vec<Packed>,
     columns: BTreeMap<FieldPath, Column>,
-    declared: BTreeMap<FieldPath, FieldKind>,
+    declared: BTreeMap<FieldPath, IndexParams>,
 }
 
 impl Source {
@@ -32,18 +32,30 @@ impl Source {
 
     /// Declares an index that has no column yet.
     pub(crate) fn declare(&mut self, path: &str, kind: FieldKind) {
-        self.declared.insert(FieldPath::parse(path).unwrap(), kind);
+        self.declare_with(path, IndexParams::new(kind));
+    }
+
+    /// Declares an index with options that has no column yet.
+    pub(crate) fn declare_with(&mut self, path: &str, params: IndexParams) {
+        self.declared
+            .insert(FieldPath::parse(path).unwrap(), params);
     }
 
     /// Adds a column, after a trip through its blocks.
     pub(crate) fn index(&mut self, path: &str, kind: FieldKind) {
+        self.index_with(path, IndexParams::new(kind));
+    }
+
+    /// As [`Source::index`], with options.
+    pub(crate) fn index_with(&mut self, path: &str, params: IndexParams) {
         let path = FieldPath::parse(path).unwrap();
-        let blocks: BTreeMap<String, Bytes> = Column::build(kind, &path, self)
+        let blocks: BTreeMap<String, Bytes> = Column::build(&params, &path, self)
             .encode()
             .into_iter()
             .collect();
         let column = Column::open(&|name| blocks.get(name).cloned()).unwrap();
-        self.declared.insert(path.clone(), kind);
+        assert!(column.is_of(&params));
+        self.declared.insert(path.clone(), params);
         self.columns.insert(path, column);
     }
 }
@@ -69,8 +81,8 @@ impl RowSource for Source {
         self.columns.get(path)
     }
 
-    fn declared(&self, path: &FieldPath) -> Option<FieldKind> {
-        self.declared.get(path).copied()
+    fn declared(&self, path: &FieldPath) -> Option<&IndexParams> {
+        self.declared.get(path)
     }
 
     fn find(&self, id: &PointId) -> Option<RowId> {

@@ -77,6 +77,7 @@ fn other_kinds_have_no_order() {
         FieldKind::Bool,
         FieldKind::Uuid,
         FieldKind::Geo,
+        FieldKind::Text,
     ] {
         assert_eq!(ordered(kind, NUMBERS, Direction::Ascending, None), None);
     }

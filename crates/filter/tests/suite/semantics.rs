@@ -10,7 +10,7 @@ use skerry_filter::compile;
 
 use crate::fixture::{Source, object};
 
-pub(crate) const KINDS: [FieldKind; 7] = [
+pub(crate) const KINDS: [FieldKind; 8] = [
     FieldKind::Keyword,
     FieldKind::Integer,
     FieldKind::Float,
@@ -18,6 +18,7 @@ pub(crate) const KINDS: [FieldKind; 7] = [
     FieldKind::Datetime,
     FieldKind::Uuid,
     FieldKind::Geo,
+    FieldKind::Text,
 ];
 
 /// The rows that match, found in every way, which must agree; the estimate must hold.
@@ -479,3 +480,98 @@ fn slices_part_the_ids_as_published() {
 }
 
 const SLICES_OF_FOUR: [&[u32]; 4] = [&[4, 5, 7], &[2, 6], &[1, 3], &[0]];
+
+const WORDS: &[&str] = &[
+    r#"{"a":"Hello World"}"#,
+    r#"{"a":"foo bar"}"#,
+    r#"{"a":["hello world","foo bar"]}"#,
+    r#"{"a":["hello","world"]}"#,
+    r#"{"a":"helloworld"}"#,
+    r#"{"a":[3,"hello-world foo"]}"#,
+    r#"{"a":{"x":"hello"}}"#,
+    r#"{"a":""}"#,
+    r#"{}"#,
+];
+
+/// Asserts which of [`WORDS`] match under a text index with phrases, before and after the column is
+/// there; the rows are those that Qdrant's engine gives.
+fn check_words(test: Test, expected: &[u32]) {
+    let mut source = Source::new(WORDS.iter().map(|text| object(text)));
+    let mut params = model::IndexParams::new(FieldKind::Text);
+    params.text.phrases = true;
+    let filter = field("a", test);
+    source.declare_with("a", params.clone());
+    assert_eq!(matching(&source, &filter), expected, "{filter:?}");
+    source.index_with("a", params);
+    assert_eq!(matching(&source, &filter), expected, "column: {filter:?}");
+}
+
+#[test]
+fn under_a_text_index_tokens_are_compared() {
+    check_words(Test::Text("hello".into()), &[0, 2, 3, 5]);
+    check_words(Test::Text("WORLD hello".into()), &[0, 2, 3, 5]);
+    check_words(Test::Text("foo hello".into()), &[2, 5]);
+    check_words(Test::Text("hello unseen".into()), &[]);
+    check_words(Test::Text(" - ".into()), &[]);
+    check_words(Test::TextAny("unseen foo helloworld".into()), &[1, 2, 4, 5]);
+    check_words(Test::TextAny(String::new()), &[]);
+    check_words(Test::Phrase("hello world".into()), &[0, 2, 5]);
+    check_words(Test::Phrase("world foo".into()), &[5]);
+    check_words(Test::Phrase("world hello".into()), &[]);
+    check_words(Test::Phrase(String::new()), &[]);
+    check_words(Test::Contains("lo wo".into()), &[2]);
+    check_words(Test::Prefix("foo".into()), &[1, 2]);
+}
+
+#[test]
+fn without_a_text_index_texts_are_compared_as_written() {
+    let mut source = Source::new(WORDS.iter().map(|text| object(text)));
+    for kind in [None, Some(FieldKind::Keyword)] {
+        if let Some(kind) = kind {
+            source.index("a", kind);
+        }
+        for (test, expected) in [
+            (Test::Text("lo wo".into()), &[2][..]),
+            (Test::Text(String::new()), &[0, 1, 2, 3, 4, 5, 7]),
+            (Test::TextAny("oba o-w".into()), &[5]),
+            (Test::TextAny("x Hel bar".into()), &[0, 1, 2]),
+            (Test::TextAny(" ".into()), &[]),
+            (Test::Phrase("foo bar".into()), &[1, 2]),
+        ] {
+            assert_eq!(matching(&source, &field("a", test)), expected);
+        }
+    }
+}
+
+#[test]
+fn without_places_no_phrase_is_found() {
+    let mut source = Source::new(WORDS.iter().map(|text| object(text)));
+    source.declare("a", FieldKind::Text);
+    assert_eq!(
+        matching(&source, &field("a", Test::Phrase("hello".into()))),
+        []
+    );
+    source.index("a", FieldKind::Text);
+    assert_eq!(
+        matching(&source, &field("a", Test::Phrase("hello".into()))),
+        []
+    );
+}
+
+#[test]
+fn nested_texts_have_the_tokens_on_their_own() {
+    let payloads = [
+        r#"{"a":[{"x":["hello","world"]}]}"#,
+        r#"{"a":[{"x":"hello"},{"x":"world"}]}"#,
+        r#"{"a":[{"x":"hello world"}]}"#,
+    ];
+    let mut source = Source::new(payloads.iter().map(|text| object(text)));
+    source.index("a[].x", FieldKind::Text);
+    let both = || Test::Text("hello world".into());
+    assert_eq!(matching(&source, &field("a[].x", both())), [0, 1, 2]);
+    let nested = Filter::Nested {
+        path: path("a"),
+        filter: Box::new(field("x", both())),
+    };
+    assert_eq!(matching(&source, &nested), [2]);
+}

@@ -95,10 +95,7 @@ fn schema() -> Schema {
 fn index(name: &str, kind: FieldKind) -> FieldIndex {
     FieldIndex {
         path: path(name),
-        params: IndexParams {
-            kind,
-            attributes: Object::new(),
-        },
+        params: IndexParams::new(kind),
     }
 }
 

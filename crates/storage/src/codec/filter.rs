@@ -95,7 +95,11 @@ impl Codec for Test {
             Self::In(scalars) | Self::NotIn(scalars) => scalars.encode(out),
             Self::Range(range) => range.encode(out),
             Self::DateRange(range) => range.encode(out),
-            Self::Contains(text) | Self::Prefix(text) => {
+            Self::Contains(text)
+            | Self::Prefix(text)
+            | Self::Text(text)
+            | Self::TextAny(text)
+            | Self::Phrase(text) => {
                 out.text(text);
                 Ok(())
             }
@@ -150,6 +154,9 @@ impl Codec for Test {
             10 => Self::ValuesCount(Codec::decode(input)?),
             11 => Self::IsEmpty(input.bool()?),
             12 => Self::IsNull(input.bool()?),
+            13 => Self::Text(input.text()?.into()),
+            14 => Self::TextAny(input.text()?.into()),
+            15 => Self::Phrase(input.text()?.into()),
             _ => return Err(input.malformed("a kind of test")),
         })
     }
@@ -170,6 +177,9 @@ fn test_code(test: &Test) -> u8 {
         Test::ValuesCount(_) => 10,
         Test::IsEmpty(_) => 11,
         Test::IsNull(_) => 12,
+        Test::Text(_) => 13,
+        Test::TextAny(_) => 14,
+        Test::Phrase(_) => 15,
     }
 }
 

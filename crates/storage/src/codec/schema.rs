@@ -124,6 +124,7 @@ unit_codes!(
         Datetime = 4,
         Uuid = 5,
         Geo = 6,
+        Text = 7,
     ]
 );
 
@@ -168,6 +169,7 @@ impl Codec for FieldIndex {
     fn encode(&self, out: &mut Writer) -> Result<(), Error> {
         self.path.encode(out)?;
         self.params.kind.encode(out)?;
+        self.params.text.encode(out)?;
         self.params.attributes.encode(out)
     }
 
@@ -175,6 +177,7 @@ impl Codec for FieldIndex {
         let path = Codec::decode(input)?;
         let params = IndexParams {
             kind: Codec::decode(input)?,
+            text: Codec::decode(input)?,
             attributes: Codec::decode(input)?,
         };
         Ok(Self { path, params })

@@ -6,10 +6,10 @@ use model::filter::Range;
 use model::schema::{SegmentConfig, VectorChange};
 use model::{
     AliasChange, CodeBits, CollectionName, CollectionRef, ConfigChange, DatabaseName, Dim,
-    FieldIndex, FieldKind, FieldPath, Filter, GeoPoint, HnswConfig, IndexParams, Metric,
+    FieldIndex, FieldKind, FieldPath, Filter, GeoPoint, HnswConfig, IndexParams, Language, Metric,
     MultiVector, NamedVectors, Object, Point, PointId, ProductRatio, Quantization, QueryBits,
-    Residency, Scalar, Schema, SparseVector, Step, Target, Test, Timestamp, UpsertMode, Value,
-    Vector, VectorField, VectorKind, VectorName, WriteOp,
+    Residency, Scalar, Schema, SparseVector, Step, Stopwords, Target, Test, TextOptions, Timestamp,
+    Tokenizer, UpsertMode, Value, Vector, VectorField, VectorKind, VectorName, WriteOp,
 };
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -121,6 +121,9 @@ fn tests() -> impl Strategy<Value = Test> {
         ranges(-1e9_f64..1e9).prop_map(Test::Range),
         ranges(any::<i64>().prop_map(Timestamp)).prop_map(Test::DateRange),
         ".{0,6}".prop_map(Test::Contains),
+        ".{0,6}".prop_map(Test::Text),
+        ".{0,6}".prop_map(Test::TextAny),
+        ".{0,6}".prop_map(Test::Phrase),
         ".{0,6}".prop_map(Test::Prefix),
         (places(), places()).prop_map(|(top_left, bottom_right)| Test::GeoBox {
             top_left,
@@ -219,6 +222,39 @@ fn residencies() -> impl Strategy<Value = Residency> {
     prop_oneof![Just(Residency::Mapped), Just(Residency::Resident)]
 }
 
+fn text_options() -> impl Strategy<Value = TextOptions> {
+    let tokenizers = [
+        Tokenizer::Word,
+        Tokenizer::Whitespace,
+        Tokenizer::Prefix,
+        Tokenizer::Multilingual,
+    ];
+    let language = || prop::sample::select(Language::ALL.to_vec());
+    let stopwords = (
+        prop::collection::vec(language(), 0..3),
+        prop::collection::vec(any::<String>(), 0..3),
+    );
+    (
+        prop::sample::select(tokenizers.to_vec()),
+        any::<[bool; 3]>(),
+        any::<[Option<u32>; 2]>(),
+        stopwords,
+        prop::option::of(language()),
+    )
+        .prop_map(
+            |(tokenizer, flags, chars, (languages, custom), stemmer)| TextOptions {
+                tokenizer,
+                lowercase: flags[0],
+                ascii_folding: flags[1],
+                token_chars_min: chars[0],
+                token_chars_max: chars[1],
+                stopwords: Stopwords { languages, custom },
+                stemmer,
+                phrases: flags[2],
+            },
+        )
+}
+
 fn indexes() -> impl Strategy<Value = FieldIndex> {
     let kind = prop::sample::select(vec![
         FieldKind::Keyword,
@@ -228,10 +264,15 @@ fn indexes() -> impl Strategy<Value = FieldIndex> {
         FieldKind::Datetime,
         FieldKind::Uuid,
         FieldKind::Geo,
+        FieldKind::Text,
     ]);
-    (paths(), kind, objects()).prop_map(|(path, kind, attributes)| FieldIndex {
-        path,
-        params: IndexParams { kind, attributes },
+    (paths(), kind, text_options(), objects()).prop_map(|(path, kind, text, attributes)| {
+        let params = IndexParams {
+            kind,
+            text,
+            attributes,
+        };
+        FieldIndex { path, params }
     })
 }
 

@@ -150,6 +150,7 @@ pub(crate) fn data_type(kind: FieldKind) -> &'static str {
         FieldKind::Datetime => "datetime",
         FieldKind::Uuid => "uuid",
         FieldKind::Geo => "geo",
+        FieldKind::Text => "text",
     }
 }
 

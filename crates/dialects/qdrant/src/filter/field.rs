@@ -93,8 +93,7 @@ impl WireField {
         };
         let mut parts = Vec::new();
         if let Some(wanted) = self.r#match {
-            let any: Vec<Filter> = wanted.decode()?.into_iter().map(field).collect();
-            parts.push(alternatives(any));
+            parts.push(field(wanted.decode()?));
         }
         if let Some(range) = self.range {
             parts.push(field(range.decode()?));
@@ -131,8 +130,7 @@ fn alternatives(mut parts: Vec<Filter>) -> Filter {
 }
 
 impl WireMatch {
-    /// Tests of which one must hold.
-    fn decode(self) -> Result<Vec<Test>, Failure> {
+    fn decode(self) -> Result<Test, Failure> {
         let present = [
             self.value.is_some(),
             self.text.is_some(),
@@ -143,22 +141,18 @@ impl WireMatch {
             self.except.is_some(),
         ];
         if present.iter().filter(|present| **present).count() != 1 {
-            return Err(Failure::format(
-                "data did not match any variant of untagged enum Match",
-            ));
+            return Err(no_match());
         }
         let scalar = self.value.map(|value| Test::Equals(value.decode()));
-        // Without a text index a text matches where it is contained.
-        let contains = self.text.or(self.phrase).map(Test::Contains);
+        let text = self.text.map(Test::Text);
+        let text_any = self.text_any.map(Test::TextAny);
+        let phrase = self.phrase.map(Test::Phrase);
         let prefix = self.prefix.map(Test::Prefix);
         let any = self.any.map(|any| Test::In(any.decode()));
         let except = self.except.map(|except| Test::NotIn(except.decode()));
-        let words = self.text_any.unwrap_or_default();
-        let words = words
-            .split_whitespace()
-            .map(|word| Test::Contains(word.to_owned()));
-        let one = scalar.or(contains).or(prefix).or(any).or(except);
-        Ok(one.into_iter().chain(words).collect())
+        let texts = text.or(text_any).or(phrase).or(prefix);
+        let one = scalar.or(texts).or(any).or(except);
+        one.ok_or_else(no_match)
     }
 }
 
@@ -214,6 +208,10 @@ impl WireRange {
             lte: number(self.lte),
         }))
     }
+}
+
+fn no_match() -> Failure {
+    Failure::format("data did not match any variant of untagged enum Match")
 }
 
 fn no_range() -> Failure {

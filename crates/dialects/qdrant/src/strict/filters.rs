@@ -72,6 +72,9 @@ pub(super) fn size(test: &Test) -> usize {
         | Test::Range(_)
         | Test::DateRange(_)
         | Test::Contains(_)
+        | Test::Text(_)
+        | Test::TextAny(_)
+        | Test::Phrase(_)
         | Test::Prefix(_)
         | Test::GeoBox { .. }
         | Test::GeoRadius { .. }
@@ -83,7 +86,7 @@ pub(super) fn size(test: &Test) -> usize {
 
 /// The kinds of index that answer a test.
 pub(crate) fn usable(test: &Test) -> &'static [FieldKind] {
-    use FieldKind::{Bool, Datetime, Float, Geo, Integer, Keyword, Uuid};
+    use FieldKind::{Bool, Datetime, Float, Geo, Integer, Keyword, Text, Uuid};
     let of_scalar = |scalar: Option<&Scalar>| match scalar {
         Some(Scalar::Int(_)) => &[Integer][..],
         Some(Scalar::Bool(_)) => &[Bool],
@@ -94,10 +97,11 @@ pub(crate) fn usable(test: &Test) -> &'static [FieldKind] {
         Test::In(scalars) | Test::NotIn(scalars) => of_scalar(scalars.first()),
         Test::Range(_) => &[Integer, Float],
         Test::DateRange(_) => &[Datetime],
+        Test::Text(_) | Test::TextAny(_) | Test::Phrase(_) => &[Text],
         Test::Contains(_) | Test::Prefix(_) => &[Keyword],
         Test::GeoBox { .. } | Test::GeoRadius { .. } | Test::GeoPolygon { .. } => &[Geo],
         Test::ValuesCount(_) | Test::IsEmpty(_) | Test::IsNull(_) => {
-            &[Keyword, Integer, Float, Bool, Datetime, Uuid, Geo]
+            &[Keyword, Integer, Float, Geo, Text, Bool, Datetime, Uuid]
         }
     }
 }

@@ -48,10 +48,7 @@ fn schema(collection: &CollectionRef) -> Result<Schema, Error> {
     };
     let index = |path: &str, kind| FieldIndex {
         path: FieldPath::parse(path).unwrap(),
-        params: IndexParams {
-            kind,
-            attributes: Object::new(),
-        },
+        params: IndexParams::new(kind),
     };
     let indexes = vec![
         index("at", FieldKind::Datetime),
