@@ -19,9 +19,12 @@ import qdrant_edge as edge
 from qdrant_client import models as m
 
 SEED = int(os.environ.get("SKERRY_TEXT_SEED", "20240601"))
-WORDS = """the a quick quickly brown fox foxes jumping jumps jumped over lazy dogs dog running runs ran
-Running Hello WORLD world hello-world foo_bar x² Ångström café cafés naïve straße Привет привет мира миру
-бегущий Ёлка Größe größer 2024 v1.2 don't it's C++ AT&T wi-fi Les chevaux cheval ñandú señores""".split()
+WORDS = """
+    the a quick quickly brown fox foxes jumping jumps jumped over lazy dogs dog running runs ran
+    Running Hello WORLD world hello-world foo_bar x² Ångström café cafés naïve straße Привет привет
+    мира миру бегущий Ёлка Größe größer 2024 v1.2 don't it's C++ AT&T wi-fi Les chevaux cheval
+    ñandú señores
+""".split()
 POINTS = 300
 TOKENIZERS = ["word", "whitespace", "prefix", "multilingual"]
 
@@ -34,7 +37,8 @@ def edge_params(params):
     """The parameters of an index in the words of the engine."""
     options = dict(params)
     options.pop("type")
-    options["tokenizer"] = getattr(edge.TokenizerType, options.get("tokenizer", "word").capitalize())
+    tokenizer = options.get("tokenizer", "word").capitalize()
+    options["tokenizer"] = getattr(edge.TokenizerType, tokenizer)
     if isinstance(options.get("stopwords"), str):
         options["stopwords"] = edge_language(options["stopwords"])
     elif "stopwords" in options:
@@ -118,20 +122,28 @@ class Texts:
         return sorted(point.id for point in points)
 
 
+def snowball(language):
+    return {"type": "snowball", "language": language}
+
+
 CASES = [
     {"tokenizer": "word"},
     {"tokenizer": "word", "lowercase": False, "phrase_matching": True},
     {"tokenizer": "word", "phrase_matching": True, "ascii_folding": True, "stopwords": "english"},
-    {"tokenizer": "word", "stemmer": {"type": "snowball", "language": "english"},
-     "stopwords": {"languages": ["english", "french"], "custom": ["FOX", "мира"]}, "phrase_matching": True},
-    {"tokenizer": "word", "stemmer": {"type": "snowball", "language": "russian"}},
-    {"tokenizer": "word", "stemmer": {"type": "snowball", "language": "german"}, "min_token_len": 3},
+    {
+        "tokenizer": "word",
+        "stemmer": snowball("english"),
+        "stopwords": {"languages": ["english", "french"], "custom": ["FOX", "мира"]},
+        "phrase_matching": True,
+    },
+    {"tokenizer": "word", "stemmer": snowball("russian")},
+    {"tokenizer": "word", "stemmer": snowball("german"), "min_token_len": 3},
     {"tokenizer": "whitespace", "phrase_matching": True, "max_token_len": 5},
     {"tokenizer": "whitespace", "ascii_folding": True, "lowercase": False},
     {"tokenizer": "prefix", "min_token_len": 2, "max_token_len": 4, "phrase_matching": True},
-    {"tokenizer": "prefix", "stopwords": "english", "stemmer": {"type": "snowball", "language": "english"}},
+    {"tokenizer": "prefix", "stopwords": "english", "stemmer": snowball("english")},
     {"tokenizer": "multilingual", "phrase_matching": True},
-    {"tokenizer": "multilingual", "stemmer": {"type": "snowball", "language": "spanish"}, "stopwords": "spanish"},
+    {"tokenizer": "multilingual", "stemmer": snowball("spanish"), "stopwords": "spanish"},
 ]
 
 
@@ -253,10 +265,8 @@ def test_documents_become_the_vectors_of_the_engine(server, client, collection):
         expected = model.embed_document(text)
         found = point.vector.get("bm25", m.SparseVector(indices=[], values=[]))
         pairs = dict(zip(expected.indices, expected.values, strict=True))
-        assert dict(zip(found.indices, found.values, strict=True)) == pytest.approx(pairs, rel=1e-6), (
-            text,
-            options,
-        )
+        ours = dict(zip(found.indices, found.values, strict=True))
+        assert ours == pytest.approx(pairs, rel=1e-6), (text, options)
 
 
 def test_documents_are_ranked_as_by_the_engine(server, client, collection):
@@ -290,7 +300,7 @@ def test_documents_are_ranked_as_by_the_engine(server, client, collection):
         ({"image": "x", "model": "qdrant/bm25"}, "Only text input is supported for qdrant/bm25."),
         ({"object": {"x": 1}, "model": "someone/else"}, "InferenceService is not initialized"),
         ({"text": "x", "model": "qdrant/bm25", "options": {"b": 7}}, "BM25 b must be finite"),
-        ({"text": "x", "model": "qdrant/bm25", "options": {"tokenizer": "w"}}, "Invalid BM25 config"),
+        ({"text": "x", "model": "bm25", "options": {"tokenizer": "w"}}, "Invalid BM25 config"),
         ({"text": "x"}, "missing field `model`"),
     ],
 )
