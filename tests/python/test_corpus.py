@@ -1,7 +1,7 @@
 """The corpus of Qdrant cases against the server: expected answers and documented shapes.
 
-Every response is judged by Qdrant's own document, where it is at hand. The last tests ask whether
-the corpus is complete.
+Every response is judged by Qdrant's own document, where it is at hand, and by the one that the
+server gives of itself. The last tests ask whether the corpus is complete.
 """
 
 import base64
@@ -14,10 +14,10 @@ import pytest
 
 import qdrant_document
 from corpus import Run, Wrong, files, load, variants
-from openapi_judge import Verdict
+from openapi_judge import Document, Verdict
 from skerry_server import Server
 
-SEEN = {"requests": [], "failed": 0}
+SEEN = {"requests": [], "own": None}
 
 
 def token(claims, key):
@@ -33,23 +33,32 @@ def token(claims, key):
 
 
 def judge(method, path, response):
-    """Qdrant's document allows the response. Routes that it lacks are judged by the case alone."""
-    document = qdrant_document.document()
-    if document is None or response.status_code == 404 and not response.content:
+    """Both documents allow the response. Qdrant's lacks some routes; ours has all."""
+    if response.status_code == 404 and not response.content:
         return
-    if document.find(method, path) is not None:
-        document.judge(method, path, response)
+    theirs = qdrant_document.document()
+    if theirs is not None and theirs.find(method, path) is not None:
+        theirs.judge(method, path, response)
+    SEEN["own"].judge(method, path, response)
 
 
 def note(method, path, body, status):
-    """Remembers what was asked, for the tests of completeness."""
+    """Remembers what was asked, for the tests of completeness; ours allows what was done."""
     SEEN["requests"].append((method, path, body, status))
+    found = SEEN["own"].find(method, path)
+    if body is None or found is None or not 200 <= status < 300:
+        return
+    content = found[1].get("requestBody", {}).get("content", {})
+    complaint = SEEN["own"].complaint(content.get("application/json", {}).get("schema", {}), body)
+    if complaint:
+        raise Verdict(f"{method} {path} did what our document forbids: {complaint} in {body}")
 
 
 @pytest.fixture(scope="module")
 def open_server():
-    """A server without keys."""
+    """A server without keys, which has told its interface."""
     with Server() as running:
+        SEEN["own"] = Document(running.request("GET", "/openapi.json").json())
         yield running
 
 
@@ -84,7 +93,6 @@ def test_cases(request, place):
                 shown = json.dumps(filling)[:120] if filling else ""
                 wrong.append(f"{case['name']} {shown}: {type(error).__name__}: {error}")
                 break
-    SEEN["failed"] += len(wrong)
     count = len(content["cases"])
     assert not wrong, f"{len(wrong)} wrong, of {count} cases\n\n" + "\n\n".join(wrong)
 
@@ -123,6 +131,12 @@ def exercised(document, wanted):
         if "application/json" in content:
             document.exercised(content["application/json"]["schema"], body, parts)
     return parts
+
+
+def test_the_server_tells_of_every_operation(document):
+    own = set(SEEN["own"].operations())
+    missing = [operation for operation in document.operations() if operation not in own]
+    assert not missing
 
 
 def test_every_operation_is_asked(document):

@@ -10,6 +10,7 @@
 //! | `read`, `query`, `search` | points by id, page by page, ranked |
 //! | `groups`, `facet`, `matrix` | results in groups, counts per value, distances in a sample |
 //! | `service`, `quotas`, `hints`, `unsupported` | the server itself; what it cannot do |
+//! | `interface` | the dialect's own OpenAPI document |
 //!
 //! What these share lies in `claims`, `envelope`, `error`, `request` (around every request), `ids`,
 //! `value`, `vectors`, `analysis`, `inference`, `filter`, `select`, `order`, `params`, `ranking`,
@@ -30,6 +31,7 @@ mod hints;
 mod ids;
 mod index;
 mod inference;
+mod interface;
 mod matrix;
 mod memory;
 mod order;

@@ -5,8 +5,8 @@ use gateway::Route;
 use http::Method;
 
 use crate::{
-    aliases, batch, collections, envelope, facet, groups, hints, index, matrix, payload, points,
-    query, quotas, read, search, service, unsupported,
+    aliases, batch, collections, envelope, facet, groups, hints, index, interface, matrix, payload,
+    points, query, quotas, read, search, service, unsupported,
 };
 
 /// A row: method, path, access, handler, and a line for the manual.
@@ -31,6 +31,7 @@ macro_rules! route {
 #[rustfmt::skip]
 pub(crate) const ROUTES: &[Route] = &[
     route!(GET, "/", Open, service::version, "Version of the interface"),
+    route!(GET, "/openapi.json", Listed, interface::openapi, "This interface, as OpenAPI has it"),
     route!(GET, "/healthz", Open, service::live, "Whether the process lives"),
     route!(GET, "/livez", Open, service::live, "Whether the process lives"),
     route!(GET, "/readyz", Open, service::ready, "Whether requests can be answered"),

@@ -123,6 +123,26 @@ fn unsupported() {
     golden("unsupported");
 }
 
+fn openapi() -> Request {
+    let request = http::Request::builder().uri("/openapi.json");
+    request.body(String::new().into()).unwrap()
+}
+
+#[test]
+fn the_interface_describes_every_route() {
+    let listener = listener(Arc::new(World::default()), Config::default());
+    let response = now(listener.serve(openapi()));
+    let document: serde_json::Value = serde_json::from_slice(response.body()).unwrap();
+    for route in skerry_dialect_qdrant::Qdrant.routes() {
+        let operation = &document["paths"][route.path][route.method.as_str().to_lowercase()];
+        assert_eq!(
+            operation["summary"], route.doc,
+            "{} {}",
+            route.method, route.path
+        );
+    }
+}
+
 #[test]
 fn no_route_is_without_an_exchange() {
     let listener = listener(Arc::new(World::default()), Config::default());
@@ -131,6 +151,8 @@ fn no_route_is_without_an_exchange() {
             now(listener.serve(request));
         }
     }
+    // Its answer is as long as the whole table; it has a test of its own.
+    now(listener.serve(openapi()));
     let counts = listener.gateway().counters("qdrant").unwrap().snapshot();
     let missing: Vec<String> = skerry_dialect_qdrant::Qdrant
         .routes()
