@@ -1,9 +1,10 @@
 //! A database: a catalog, the collections in it, and the door to both.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures::future::join_all;
+use futures::future::{Either, join_all, select};
 use model::{
     AliasChange, BoxFuture, CollectionName, CollectionRef, Command, DatabaseName, Error, ErrorKind,
     Executor, Outcome, Query, Reply, Schema, Subject, Visibility, WriteOp,
@@ -213,10 +214,17 @@ impl Database {
         operations: Vec<WriteOp>,
         visibility: Visibility,
     ) -> Result<Outcome, Error> {
+        let live = self.live(&name).await?;
+        let writing = live.write(operations);
         match visibility {
             // A commit is published as soon as it is durable, so one answer serves both.
-            Visibility::Durable | Visibility::Applied => {
-                self.live(&name).await?.write(operations).await
+            Visibility::Durable | Visibility::Applied => writing.await,
+            Visibility::AppliedWithin { ms } => {
+                // The commit is the journal's, and goes on when nobody waits for it.
+                match select(pin!(writing), self.shared.host.sleep(ms)).await {
+                    Either::Left((written, _)) => written,
+                    Either::Right(((), _)) => Ok(Outcome::Pending),
+                }
             }
         }
     }

@@ -3,7 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use model::{CollectionRef, DatabaseName, Error, ErrorKind, Groups, Matrix, Query, Reply, Search};
+use model::{
+    CollectionRef, DatabaseName, Error, ErrorKind, Groups, Matrix, Query, Reply, Search, Subject,
+};
+
+use engine::{ENDLESS, Patience};
 
 use crate::catalog::known_database;
 use crate::collection::content::Content;
@@ -15,7 +19,32 @@ use crate::journal::View;
 /// # Errors
 /// As the variant of the query says.
 pub(crate) async fn answer(database: &Database, query: Query) -> Result<Reply, Error> {
+    let Query::Within { ms, query } = query else {
+        return in_time(database, query, ENDLESS).await;
+    };
+    let host = &database.shared.host;
+    let until_us = host.monotonic_us().saturating_add(ms.saturating_mul(1000));
+    let patience = || {
+        if host.monotonic_us() <= until_us {
+            return Ok(());
+        }
+        let message = format!("the query took longer than {ms} ms");
+        Err(Error::new(ErrorKind::Timeout, Subject::Request, message))
+    };
+    let reply = in_time(database, *query, &patience).await?;
+    patience()?;
+    Ok(reply)
+}
+
+/// Answers `query` unless `patience` ends before.
+async fn in_time(
+    database: &Database,
+    query: Query,
+    patience: Patience<'_>,
+) -> Result<Reply, Error> {
     match query {
+        // The time of the outer query counts.
+        Query::Within { query, .. } => Box::pin(in_time(database, *query, patience)).await,
         Query::ListCollections(name) => database.names(&name).map(Reply::Collections),
         Query::ListAliases(name) => aliases(database, &name),
         Query::CollectionExists(name) => exists(database, &name),
@@ -71,13 +100,13 @@ pub(crate) async fn answer(database: &Database, query: Query) -> Result<Reply, E
             let view = view(database, &search.collection).await?;
             scored(database, &view, &search)
         }
-        Query::SearchBatch(searches) => batch(database, &searches).await,
-        Query::Groups(query) => groups(database, &query).await,
+        Query::SearchBatch(searches) => batch(database, &searches, patience).await,
+        Query::Groups(query) => groups(database, &query, patience).await,
         Query::Facet(facet) => {
             let view = view(database, &facet.collection).await?;
             view.state.collection.facet(&facet).map(Reply::Facet)
         }
-        Query::Matrix(query) => matrix(database, &query).await,
+        Query::Matrix(query) => matrix(database, &query, patience).await,
     }
 }
 
@@ -109,26 +138,41 @@ fn scored(database: &Database, view: &View<Content>, search: &Search) -> Result<
         .map(Reply::Scored)
 }
 
-async fn groups(database: &Database, groups: &Groups) -> Result<Reply, Error> {
+async fn groups(
+    database: &Database,
+    groups: &Groups,
+    patience: Patience<'_>,
+) -> Result<Reply, Error> {
     let view = view(database, &groups.search.collection).await?;
     let scratch = &database.shared.scratch;
     view.state
         .collection
-        .groups(groups, scratch)
+        .groups(groups, scratch, patience)
         .map(Reply::Groups)
 }
 
-async fn matrix(database: &Database, matrix: &Matrix) -> Result<Reply, Error> {
+async fn matrix(
+    database: &Database,
+    matrix: &Matrix,
+    patience: Patience<'_>,
+) -> Result<Reply, Error> {
     let view = view(database, &matrix.collection).await?;
     // The lower half of the random bits is as random as all of them.
     let seed = database.shared.host.random() as u64;
     let scratch = &database.shared.scratch;
-    let rows = view.state.collection.matrix(matrix, seed, scratch);
+    let rows = view
+        .state
+        .collection
+        .matrix(matrix, seed, scratch, patience);
     rows.map(Reply::Matrix)
 }
 
 /// All searches of one collection see the same state of it.
-async fn batch(database: &Database, searches: &[Search]) -> Result<Reply, Error> {
+async fn batch(
+    database: &Database,
+    searches: &[Search],
+    patience: Patience<'_>,
+) -> Result<Reply, Error> {
     let mut views: BTreeMap<&CollectionRef, Arc<View<Content>>> = BTreeMap::new();
     for search in searches {
         if !views.contains_key(&search.collection) {
@@ -138,9 +182,10 @@ async fn batch(database: &Database, searches: &[Search]) -> Result<Reply, Error>
             );
         }
     }
-    let answers = searches
-        .iter()
-        .map(|search| scored(database, &views[&search.collection], search));
+    let answers = searches.iter().map(|search| {
+        patience()?;
+        scored(database, &views[&search.collection], search)
+    });
     answers.collect::<Result<_, _>>().map(Reply::Batch)
 }
 

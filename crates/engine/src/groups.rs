@@ -15,6 +15,7 @@ use model::{Error, Filter, PointId, Scalar, ScoredPoint, Search, Select, ValueRe
 use rows::{RowId, rank_key};
 
 use crate::collection::Collection;
+use crate::patience::Patience;
 use crate::search::ScratchPool;
 
 /// Searches for new groups.
@@ -27,10 +28,16 @@ impl Collection {
     /// The best groups, each with its best points; both best first.
     ///
     /// # Errors
-    /// Those of [`Collection::search`].
-    pub fn groups(&self, groups: &Groups, scratch: &ScratchPool) -> Result<Vec<Group>, Error> {
+    /// Those of [`Collection::search`], and of `patience`, which is asked before every search.
+    pub fn groups(
+        &self,
+        groups: &Groups,
+        scratch: &ScratchPool,
+        patience: Patience<'_>,
+    ) -> Result<Vec<Group>, Error> {
         let mut found = Found::new(groups);
         for _ in 0..COLLECT_MAX {
+            patience()?;
             let full = found.full();
             let others = scalars(&full).map(|scalars| field(groups, Test::NotIn(scalars)));
             if self.search_more(groups, others.collect(), &mut found, scratch)? == 0 {
@@ -41,6 +48,7 @@ impl Collection {
             }
         }
         for _ in 0..FILL_MAX {
+            patience()?;
             let lacking = found.lacking();
             let these = scalars(&lacking).map(|scalars| field(groups, Test::In(scalars)));
             let these: Vec<Filter> = these.collect();

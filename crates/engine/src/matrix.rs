@@ -6,6 +6,7 @@ use model::aggregate::{Matrix, MatrixRows};
 use model::{Error, Filter, PointId, Rank, Search, SearchParams, Select, VectorQuery};
 
 use crate::collection::Collection;
+use crate::patience::Patience;
 use crate::search::ScratchPool;
 
 impl Collection {
@@ -13,12 +14,13 @@ impl Collection {
     ///
     /// # Errors
     /// `Invalid` about the field when there is none of that name; those of
-    /// [`Collection::search`].
+    /// [`Collection::search`] and of `patience`, which is asked before every search.
     pub fn matrix(
         &self,
         matrix: &Matrix,
         seed: u64,
         scratch: &ScratchPool,
+        patience: Patience<'_>,
     ) -> Result<MatrixRows, Error> {
         let field = self.field(&matrix.field)?;
         let places = self.sample(matrix.filter.as_ref(), Some(field), matrix.sample, seed);
@@ -48,6 +50,7 @@ impl Collection {
         };
         let mut rows = Vec::with_capacity(ids.len());
         for id in &ids {
+            patience()?;
             search.rank = Some(Rank::Nearest {
                 field: matrix.field.clone(),
                 to: VectorQuery::Point(id.clone()),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{ConfigChange, Error, FieldIndex, FieldPath, Schema};
+use model::{ConfigChange, Error, ErrorKind, FieldIndex, FieldPath, Schema, Subject};
 
 use crate::collection::Collection;
 
@@ -36,7 +36,15 @@ impl Collection {
             segments,
             vectors,
             attributes,
+            derived_from,
         } = change;
+        if derived_from
+            .as_ref()
+            .is_some_and(|old| *old != self.schema.attributes)
+        {
+            let message = "the settings have changed in the meantime";
+            return Err(Error::new(ErrorKind::Conflict, Subject::Request, message));
+        }
         self.with_schema(|schema| {
             schema.hnsw = hnsw.unwrap_or(schema.hnsw);
             schema.quantization = quantization.unwrap_or(schema.quantization);

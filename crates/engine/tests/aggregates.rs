@@ -11,13 +11,13 @@ use model::filter::{Range, Test};
 use model::query::PayloadSelect;
 use model::schema::{FieldIndex, IndexParams, VectorField};
 use model::{
-    CollectionRef, Dim, FieldKind, FieldPath, Filter, Metric, Object, PointId, Rank, Residency,
-    Schema, ScoredPoint, Search, SearchParams, Select, UpsertMode, Value, Vector, VectorKind,
-    VectorName, VectorQuery, WriteOp,
+    CollectionRef, ConfigChange, Dim, Error, ErrorKind, FieldKind, FieldPath, Filter, Metric,
+    Object, PointId, Rank, Residency, Schema, ScoredPoint, Search, SearchParams, Select,
+    UpsertMode, Value, Vector, VectorKind, VectorName, VectorQuery, WriteOp,
 };
 use proptest::prelude::*;
 use shelf::Shelf;
-use skerry_engine::{Collection, JobPolicy, ScratchPool};
+use skerry_engine::{Collection, ENDLESS, JobPolicy, ScratchPool};
 
 fn path(text: &str) -> FieldPath {
     FieldPath::parse(text).unwrap()
@@ -248,7 +248,7 @@ proptest! {
         let search = search(filter, to);
         let hits = state.search(&search, &ScratchPool::new()).unwrap();
         let asked = Groups { search, by: path("t"), groups, per_group };
-        let found = state.groups(&asked, &ScratchPool::new()).unwrap();
+        let found = state.groups(&asked, &ScratchPool::new(), ENDLESS).unwrap();
         prop_assert_eq!(found, naive_groups(&hits, groups, per_group));
     }
 
@@ -269,8 +269,8 @@ proptest! {
             sample,
             limit,
         };
-        let found = state.matrix(&asked, seed, &ScratchPool::new()).unwrap();
-        let again = state.matrix(&asked, seed, &ScratchPool::new()).unwrap();
+        let found = state.matrix(&asked, seed, &ScratchPool::new(), ENDLESS).unwrap();
+        let again = state.matrix(&asked, seed, &ScratchPool::new(), ENDLESS).unwrap();
         prop_assert_eq!(&found, &again);
         let wanted = if matching.len() < 2 { 0 } else { sample.min(matching.len()) };
         prop_assert_eq!(found.ids.len(), wanted);
@@ -318,8 +318,14 @@ fn samples_do_not_depend_on_segments_and_reach_every_point() {
     };
     let mut seen = BTreeMap::new();
     for seed in 0..1000 {
-        let sampled = one.matrix(&asked, seed, &ScratchPool::new()).unwrap().ids;
-        let other = three.matrix(&asked, seed, &ScratchPool::new()).unwrap().ids;
+        let sampled = one
+            .matrix(&asked, seed, &ScratchPool::new(), ENDLESS)
+            .unwrap()
+            .ids;
+        let other = three
+            .matrix(&asked, seed, &ScratchPool::new(), ENDLESS)
+            .unwrap()
+            .ids;
         assert_eq!(sampled, other);
         for id in sampled {
             *seen.entry(id).or_insert(0) += 1;
@@ -344,4 +350,43 @@ fn what_is_not_indexed_for_it_is_not_counted() {
         };
         assert_eq!(empty.facet(&facet).is_ok(), ok, "{name}");
     }
+}
+
+#[test]
+fn who_loses_patience_gets_no_answer() {
+    let point = |id: u64| Point {
+        id: PointId::Num(id),
+        vectors: vec![(VectorName::default(), Vector::Dense(vec![id as f32, 1.0]))],
+        payload: Object::new(),
+    };
+    let state = state([(0..9).map(point).collect(), vec![], vec![]], vec![]);
+    let left = std::sync::atomic::AtomicUsize::new(2);
+    let patience = || {
+        let before = left.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+        (before > 0).then_some(()).ok_or(Error::invalid("too late"))
+    };
+    let asked = Matrix {
+        collection: collection(),
+        field: VectorName::default(),
+        filter: None,
+        sample: 4,
+        limit: 1,
+    };
+    let found = state.matrix(&asked, 1, &ScratchPool::new(), &patience);
+    assert_eq!(found, Err(Error::invalid("too late")));
+}
+
+#[test]
+fn settings_derived_from_older_ones_are_refused() {
+    let before = Collection::create(schema()).unwrap();
+    let attributes: Object = [("x", Value::Int(1))].into_iter().collect();
+    let change = WriteOp::Configure(ConfigChange {
+        attributes: Some(attributes.clone()),
+        derived_from: Some(Object::new()),
+        ..ConfigChange::default()
+    });
+    let after = before.apply(&change).unwrap();
+    assert_eq!(after.schema().attributes, attributes);
+    let refused = after.apply(&change).unwrap_err();
+    assert_eq!(refused.kind, ErrorKind::Conflict);
 }

@@ -51,6 +51,12 @@ pub enum Command {
 /// What must be true of a write before it is acknowledged. It is durable either way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Visibility {
+    /// As `Applied`, but the caller waits no longer than `ms` milliseconds. When they pass the
+    /// reply is [`Outcome::Pending`](crate::Outcome::Pending), and the write goes on.
+    AppliedWithin {
+        /// Milliseconds.
+        ms: u64,
+    },
     /// Durable; queries may not see it yet.
     Durable,
     /// Durable, and every later query sees it.

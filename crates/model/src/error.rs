@@ -15,6 +15,8 @@ pub enum ErrorKind {
     NotFound,
     /// The name is taken. Choose another or drop the other first.
     AlreadyExists,
+    /// What the request was derived from is no longer so. Nothing changed; read again and retry.
+    Conflict,
     /// The request is malformed or contradicts the schema. Correct it; retrying is useless.
     Invalid,
     /// The request is understood, but this build or this collection cannot do it.

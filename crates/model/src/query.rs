@@ -66,6 +66,14 @@ pub enum Query {
     Search(Box<Search>),
     /// `Reply::Batch`, one `Reply::Scored` each, in order; all on the same state of a collection.
     SearchBatch(Vec<Search>),
+    /// The reply of `query`; `Timeout` when it takes longer than `ms` milliseconds. Looked at
+    /// between the steps of a query, the last time when its reply is ready.
+    Within {
+        /// Milliseconds.
+        ms: u64,
+        /// What is asked.
+        query: Box<Query>,
+    },
     /// `Reply::Groups`, best group first.
     Groups(Box<Groups>),
     /// `Reply::Facet`: the most frequent values first, equal counts ascending by value. `Invalid`

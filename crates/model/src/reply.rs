@@ -17,6 +17,8 @@ pub enum Outcome {
     Done,
     /// Whether the dropped thing existed.
     Existed(bool),
+    /// The caller's time is over. The write goes on; whether it succeeds is not known.
+    Pending,
     /// A write was applied.
     Written {
         /// Number of the last operation applied, counted per collection from 1.

@@ -227,6 +227,9 @@ pub struct ConfigChange {
     pub vectors: Vec<VectorChange>,
     /// New attributes, replacing all.
     pub attributes: Option<Object>,
+    /// The attributes that the change was derived from: when the collection has others by now, it
+    /// fails with `Conflict`. No part of what is logged, since only successes are.
+    pub derived_from: Option<Object>,
 }
 
 /// A change of one vector field's settings; `None` leaves a setting as it is.

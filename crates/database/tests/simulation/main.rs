@@ -8,6 +8,7 @@ extern crate skerry_database as database;
 mod catalog;
 mod crash;
 mod fault;
+mod timeout;
 mod upkeep;
 mod world;
 mod write;

@@ -71,11 +71,11 @@ pub(crate) async fn update(call: &Call<'_>) -> Answer {
     let total: u64 = counts.iter().sum();
     let last = request::write(call, collection, operations, visibility).await?;
     // Operations are numbered one after the other and the reply names the last.
-    let mut operation = last.saturating_sub(total);
+    let mut operation = last.map(|last| last.saturating_sub(total));
     let updated: Vec<Updated> = counts
         .into_iter()
         .map(|count| {
-            operation += count;
+            operation = operation.map(|operation| operation + count);
             Updated::new(operation, visibility)
         })
         .collect();

@@ -93,11 +93,12 @@ impl From<Error> for Failure {
             ErrorKind::NotFound => (StatusCode::NOT_FOUND, "Not found"),
             ErrorKind::AlreadyExists => (StatusCode::CONFLICT, "Wrong input"),
             ErrorKind::Invalid => (StatusCode::BAD_REQUEST, "Wrong input"),
+            ErrorKind::Conflict => (StatusCode::SERVICE_UNAVAILABLE, "Service unavailable"),
             ErrorKind::Unsupported => (StatusCode::BAD_REQUEST, "Bad request"),
             ErrorKind::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "Service unavailable"),
             ErrorKind::StorageFull => (StatusCode::INSUFFICIENT_STORAGE, "Service internal error"),
             ErrorKind::ReadOnly => (StatusCode::FORBIDDEN, "Forbidden"),
-            ErrorKind::Timeout => (StatusCode::REQUEST_TIMEOUT, "Timeout"),
+            ErrorKind::Timeout => (StatusCode::REQUEST_TIMEOUT, "Timeout error"),
             ErrorKind::Corrupt | ErrorKind::Internal => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "Service internal error")
             }
@@ -289,6 +290,7 @@ mod tests {
             (ErrorKind::NotFound, 404),
             (ErrorKind::AlreadyExists, 409),
             (ErrorKind::Invalid, 400),
+            (ErrorKind::Conflict, 503),
             (ErrorKind::Unsupported, 400),
             (ErrorKind::Unavailable, 503),
             (ErrorKind::StorageFull, 507),

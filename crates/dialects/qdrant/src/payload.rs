@@ -56,12 +56,9 @@ impl WireSetPayload {
         })
     }
 
-    /// Replaces what is there.
+    /// Replaces what is there. Qdrant, too, replaces the whole payload when there is a `key`.
     pub(crate) fn decode_overwrite(self) -> Result<WriteOp, Failure> {
-        // With a key only the object at the key is replaced, which no operation of ours does.
-        if self.key.is_some() {
-            return Err(Failure::unsupported("`key` in an overwrite of payloads"));
-        }
+        self.key.as_deref().map(select::path).transpose()?;
         request::no_shard_key(&self.shard_key)?;
         let target = target(self.points, self.filter)?;
         Ok(WriteOp::OverwritePayload {

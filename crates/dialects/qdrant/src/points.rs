@@ -117,16 +117,20 @@ pub(crate) struct WireDeleteVectors {
 /// What became of a write.
 #[derive(Serialize)]
 pub(crate) struct Updated {
-    pub(crate) operation_id: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) operation_id: Option<u64>,
     pub(crate) status: &'static str,
 }
 
 impl Updated {
-    /// `operation` as seen by a caller who waited or not.
-    pub(crate) fn new(operation: u64, visibility: model::Visibility) -> Self {
-        let status = match visibility {
-            model::Visibility::Durable => "acknowledged",
-            model::Visibility::Applied => "completed",
+    /// `operation` as seen by a caller who waited or not; `None`: it waited in vain.
+    pub(crate) fn new(operation: Option<u64>, visibility: model::Visibility) -> Self {
+        let status = match (operation, visibility) {
+            (None, _) => "wait_timeout",
+            (Some(_), model::Visibility::Durable) => "acknowledged",
+            (Some(_), model::Visibility::Applied | model::Visibility::AppliedWithin { .. }) => {
+                "completed"
+            }
         };
         Self {
             operation_id: operation,
@@ -239,9 +243,10 @@ impl WireSelector {
     pub(crate) fn decode(self) -> Result<Target, Failure> {
         request::no_shard_key(&self.shard_key)?;
         match (self.points, self.filter) {
-            (Some(ids), None) => Ok(Target::Ids(ids::decode(ids))),
+            // Ids win over a filter.
+            (Some(ids), _) => Ok(Target::Ids(ids::decode(ids))),
             (None, Some(filter)) => Ok(Target::Filter(filter.decode("filter")?)),
-            (Some(_), Some(_)) | (None, None) => Err(Failure::format(
+            (None, None) => Err(Failure::format(
                 "data did not match any variant of untagged enum PointsSelector",
             )),
         }

@@ -2,12 +2,13 @@
 
 use gateway::{Access, Call};
 use model::{
-    CollectionName, CollectionRef, Command, Filter, Outcome, Query, Reply, Schema, Visibility,
-    WriteOp,
+    CollectionName, CollectionRef, Command, ConfigChange, ErrorKind, Filter, Outcome, Query, Reply,
+    Schema, Visibility, WriteOp,
 };
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
-use core::fmt::Display;
+use core::fmt::{self, Display};
 use core::str::FromStr;
 use std::sync::Arc;
 
@@ -20,7 +21,38 @@ use crate::{hints, quotas};
 pub(crate) const BODY: &str = "JSON body";
 
 /// A shard key, which no collection of a single process has.
-pub(crate) type ShardKey = Option<IgnoredAny>;
+pub(crate) type ShardKey = Option<WireShardKey>;
+
+/// One key, several, or one with another for when it does not exist.
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    expecting = "data did not match any variant of untagged enum ShardKeySelector"
+)]
+pub(crate) enum WireShardKey {
+    Name(String),
+    Number(u64),
+    Several(Vec<WireShardKey>),
+    WithFallback {
+        target: Box<WireShardKey>,
+        #[serde(rename = "fallback")]
+        _fallback: Box<WireShardKey>,
+    },
+}
+
+impl fmt::Display for WireShardKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => f.write_str(name),
+            Self::Number(number) => number.fmt(f),
+            Self::Several(keys) => match keys.first() {
+                Some(key) => key.fmt(f),
+                None => f.write_str("[]"),
+            },
+            Self::WithFallback { target, .. } => target.fmt(f),
+        }
+    }
+}
 
 /// The body as JSON; the content type does not matter.
 pub(crate) fn body<T: DeserializeOwned>(call: &Call<'_>) -> Result<T, Failure> {
@@ -60,7 +92,9 @@ fn length_checked(name: &str) -> Result<(), Failure> {
 /// Refuses a shard key: a single process has one shard without a key.
 pub(crate) fn no_shard_key(key: &ShardKey) -> Result<(), Failure> {
     match key {
-        Some(_) => Err(Failure::unsupported("`shard_key`")),
+        Some(key) => Err(Failure::bad_request(format_args!(
+            "Shard key {key} not found"
+        ))),
         None => Ok(()),
     }
 }
@@ -156,8 +190,7 @@ async fn hold_write(
     }
 }
 
-/// Checks the parameters of a reading request. A single process is consistent at every level, and
-/// a query is never interrupted.
+/// Checks the parameters of a reading request. A single process is consistent at every level.
 pub(crate) fn read_parameters(call: &Call<'_>) -> Result<(), Failure> {
     for (name, value) in call.query_pairs() {
         match &*name {
@@ -173,6 +206,8 @@ pub(crate) fn read_parameters(call: &Call<'_>) -> Result<(), Failure> {
 
 /// The parameters of a changing request: `wait`, and the checked others. Writes to one collection
 /// are applied in one order, so every `ordering` holds.
+///
+/// A `timeout` only matters to who waits.
 pub(crate) fn write_parameters(call: &Call<'_>) -> Result<Visibility, Failure> {
     let mut visibility = Visibility::Durable;
     for (name, value) in call.query_pairs() {
@@ -187,7 +222,12 @@ pub(crate) fn write_parameters(call: &Call<'_>) -> Result<Visibility, Failure> {
             _ => {}
         }
     }
-    Ok(visibility)
+    Ok(match (visibility, timeout(call)) {
+        (Visibility::Applied, Some(seconds)) => Visibility::AppliedWithin {
+            ms: seconds.saturating_mul(1000),
+        },
+        (visibility, _) => visibility,
+    })
 }
 
 /// Whether the caller's key covers reading the collection `name`.
@@ -195,7 +235,7 @@ pub(crate) fn may_read(call: &Call<'_>, name: &CollectionName) -> bool {
     call.grant.check(Access::Read, Some(name.as_str())).is_ok()
 }
 
-/// Asks the executor.
+/// Asks the executor, for no longer than the `timeout` of the request.
 ///
 /// # Errors
 /// `Forbidden` when the query is about a collection that the caller's key does not cover; bodies
@@ -211,6 +251,14 @@ pub(crate) async fn query(call: &Call<'_>, query: Query) -> Result<Reply, Failur
             }
         }
     }
+    let query = match (timeout(call), query) {
+        // Answered at once.
+        (None, query) | (_, query @ Query::ReadSchema(_)) => query,
+        (Some(seconds), query) => Query::Within {
+            ms: seconds.saturating_mul(1000),
+            query: Box::new(query),
+        },
+    };
     Ok(call.executor.query(query).await?)
 }
 
@@ -236,6 +284,7 @@ fn subject(query: &Query) -> Option<(&CollectionRef, Option<&Filter>)> {
             let search = filtered.or(searches.first())?;
             Some((&search.collection, search.filter.as_ref()))
         }
+        Query::Within { query, .. } => subject(query),
         Query::Groups(groups) => {
             let search = &groups.search;
             Some((&search.collection, search.filter.as_ref()))
@@ -271,13 +320,14 @@ pub(crate) async fn schema(
     }
 }
 
-/// Applies `operations` in order, all or none; the number of the last.
+/// Applies `operations` in order, all or none; the number of the last, `None` when the caller's
+/// time was over before.
 pub(crate) async fn write(
     call: &Call<'_>,
     collection: CollectionRef,
     operations: Vec<WriteOp>,
     visibility: Visibility,
-) -> Result<u64, Failure> {
+) -> Result<Option<u64>, Failure> {
     hold_write(call, &collection, &operations).await?;
     let command = Command::Write {
         collection,
@@ -285,9 +335,30 @@ pub(crate) async fn write(
         visibility,
     };
     match call.executor.execute(command).await? {
-        Outcome::Written { operation } => Ok(operation),
+        Outcome::Written { operation } => Ok(Some(operation)),
+        Outcome::Pending => Ok(None),
         Outcome::Done | Outcome::Existed(_) => {
             Err(model::Error::internal("a write was answered like another command").into())
         }
+    }
+}
+
+/// Changes settings; `false` when what they were derived from is no longer so.
+pub(crate) async fn configure(
+    call: &Call<'_>,
+    collection: CollectionRef,
+    change: ConfigChange,
+) -> Result<bool, Failure> {
+    let operations = vec![WriteOp::Configure(change)];
+    hold_write(call, &collection, &operations).await?;
+    let command = Command::Write {
+        collection,
+        operations,
+        visibility: Visibility::Applied,
+    };
+    match call.executor.execute(command).await {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind == ErrorKind::Conflict => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }

@@ -200,6 +200,7 @@ impl Codec for ConfigChange {
             segments: Codec::decode(input)?,
             vectors: Codec::decode(input)?,
             attributes: Codec::decode(input)?,
+            derived_from: None,
         })
     }
 }

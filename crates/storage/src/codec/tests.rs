@@ -346,6 +346,7 @@ fn config_changes() -> impl Strategy<Value = ConfigChange> {
             segments,
             vectors,
             attributes,
+            derived_from: None,
         },
     )
 }

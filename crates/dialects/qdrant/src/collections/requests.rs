@@ -6,8 +6,8 @@ use core::num::NonZeroU32;
 
 use gateway::Call;
 use model::{
-    Command, ConfigChange, DatabaseName, HnswConfig, Outcome, Query, Reply, Schema, Visibility,
-    WriteOp,
+    Command, ConfigChange, DatabaseName, ErrorKind, HnswConfig, Outcome, Query, Reply, Schema,
+    Subject,
 };
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,10 @@ use crate::error::Failure;
 use crate::request;
 use crate::strict::StrictMode;
 use crate::value::WireObject;
+
+/// How often a change is derived anew when others change the settings in the meantime. Each
+/// failure is a success of somebody else.
+const UPDATE_ATTEMPTS_MAX: usize = 100;
 
 #[derive(Deserialize)]
 struct WireCreate {
@@ -258,6 +262,7 @@ fn derive(schema: &Schema, kept: &Kept) -> Result<ConfigChange, Failure> {
         })
     });
     Ok(ConfigChange {
+        derived_from: None,
         hnsw: Some(hnsw),
         quantization: Some(kept.quantization.as_ref().map(Quantization::decode)),
         segments: Some(kept.optimizers.decode()),
@@ -318,11 +323,17 @@ pub(crate) async fn exists(call: &Call<'_>) -> Answer {
 pub(crate) async fn update(call: &Call<'_>) -> Answer {
     request::read_parameters(call)?;
     let collection = request::collection(call)?;
-    let wire: WireUpdate = request::body(call)?;
-    let schema = request::schema(call, collection.clone()).await?;
-    let operations = vec![WriteOp::Configure(wire.decode(&schema)?)];
-    request::write(call, collection, operations, Visibility::Applied).await?;
-    envelope::ok(call, true)
+    for _ in 0..UPDATE_ATTEMPTS_MAX {
+        let wire: WireUpdate = request::body(call)?;
+        let schema = request::schema(call, collection.clone()).await?;
+        let mut change = wire.decode(&schema)?;
+        change.derived_from = Some(schema.attributes.clone());
+        if request::configure(call, collection.clone(), change).await? {
+            return envelope::ok(call, true);
+        }
+    }
+    let message = "the settings were changed by others again and again";
+    Err(model::Error::new(ErrorKind::Conflict, Subject::Request, message).into())
 }
 
 /// `DELETE /collections/{collection_name}`
@@ -335,7 +346,7 @@ pub(crate) async fn delete(call: &Call<'_>) -> Answer {
         .await?
     {
         Outcome::Existed(existed) => envelope::ok(call, existed),
-        Outcome::Done | Outcome::Written { .. } => {
+        Outcome::Done | Outcome::Pending | Outcome::Written { .. } => {
             Err(model::Error::internal("a drop was answered like another command").into())
         }
     }

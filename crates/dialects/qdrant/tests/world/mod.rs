@@ -14,11 +14,11 @@ use model::{
     BoxFuture, CollectionInfo, CollectionName, CollectionRef, CollectionSize, Command, Dim, Error,
     Executor, FieldIndex, FieldKind, FieldPath, IndexParams, Metric, Object, Outcome, PlannedTask,
     PointId, Query, Rank, Record, Reply, Residency, Schema, ScoredPoint, Search, SegmentSize,
-    Select, Status, Task, TaskEnd, Upkeep, Value, Vector, VectorKind, VectorName,
+    Select, Status, Task, TaskEnd, Upkeep, Value, Vector, VectorKind, VectorName, Visibility,
 };
 
-/// Knows the collections `books` (unnamed, dot), `far` (unnamed, Euclid), `films` (named) and
-/// `strict` (as `books`, with limits).
+/// Knows the collections `books` (unnamed, dot), `far` (unnamed, Euclid), `films` (named),
+/// `strict` (as `books`, with limits) and `slow` (as `books`, and no time is enough for it).
 #[derive(Default)]
 pub(crate) struct World {
     /// What it was asked, as Debug writes it.
@@ -40,7 +40,7 @@ fn field(name: &str, metric: Metric) -> VectorField {
 
 fn schema(collection: &CollectionRef) -> Result<Schema, Error> {
     let vectors = match collection.name.as_str() {
-        "books" => vec![field("", Metric::Dot)],
+        "books" | "slow" => vec![field("", Metric::Dot)],
         "far" => vec![field("", Metric::L2)],
         "strict" => vec![field("", Metric::Dot)],
         "films" => vec![field("image", Metric::L1), field("text", Metric::Cosine)],
@@ -255,6 +255,17 @@ fn answer(query: Query) -> Result<Reply, Error> {
             .map(scored)
             .collect::<Result<_, _>>()
             .map(Reply::Batch),
+        Query::Within { query, .. } => match *query {
+            Query::Count { collection, .. } if collection.name.as_str() == "slow" => {
+                let message = "the query took longer than 2000 ms";
+                Err(Error::new(
+                    model::ErrorKind::Timeout,
+                    model::Subject::Request,
+                    message,
+                ))
+            }
+            query => answer(query),
+        },
         Query::Groups(groups) => grouped(&groups),
         Query::Facet(facet) => schema(&facet.collection).map(|_| Reply::Facet(facets())),
         Query::Matrix(matrix) => {
@@ -307,6 +318,11 @@ fn carry_out(command: Command) -> Result<Outcome, Error> {
         },
         Command::DropCollection { collection } => Ok(Outcome::Existed(schema(&collection).is_ok())),
         Command::ChangeAliases { .. } | Command::SetAttributes { .. } => Ok(Outcome::Done),
+        Command::Write {
+            collection,
+            visibility: Visibility::AppliedWithin { .. },
+            ..
+        } if collection.name.as_str() == "slow" => Ok(Outcome::Pending),
         Command::Write { collection, .. } => {
             schema(&collection).map(|_| Outcome::Written { operation: 7 })
         }
