@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::{
-    CollectionRef, DatabaseName, Error, ErrorKind, Groups, Matrix, Query, Reply, Search, Subject,
+    CollectionRef, DatabaseName, Error, ErrorKind, Facet, Groups, Matrix, Query, Reply, Search,
+    Subject,
 };
 
 use engine::{ENDLESS, Patience};
@@ -49,10 +50,7 @@ async fn in_time(
         Query::ListAliases(name) => aliases(database, &name),
         Query::CollectionExists(name) => exists(database, &name),
         Query::DescribeCollection(name) => describe(database, &name).await,
-        Query::ReadSchema(name) => {
-            let view = view(database, &name).await?;
-            Ok(Reply::Schema(Arc::clone(view.state.collection.schema())))
-        }
+        Query::ReadSchema(name) => schema(database, &name).await,
         Query::MeasureCollection(name) => measure(database, &name).await,
         Query::WatchUpkeep(name) => watch(database, &name).await,
         Query::ReadAttributes(name) => attributes(database, &name),
@@ -102,10 +100,7 @@ async fn in_time(
         }
         Query::SearchBatch(searches) => batch(database, &searches, patience).await,
         Query::Groups(query) => groups(database, &query, patience).await,
-        Query::Facet(facet) => {
-            let view = view(database, &facet.collection).await?;
-            view.state.collection.facet(&facet).map(Reply::Facet)
-        }
+        Query::Facet(query) => facet(database, &query).await,
         Query::Matrix(query) => matrix(database, &query, patience).await,
     }
 }
@@ -136,6 +131,16 @@ fn scored(database: &Database, view: &View<Content>, search: &Search) -> Result<
         .collection
         .search(search, &database.shared.scratch)
         .map(Reply::Scored)
+}
+
+async fn schema(database: &Database, name: &CollectionRef) -> Result<Reply, Error> {
+    let view = view(database, name).await?;
+    Ok(Reply::Schema(Arc::clone(view.state.collection.schema())))
+}
+
+async fn facet(database: &Database, facet: &Facet) -> Result<Reply, Error> {
+    let view = view(database, &facet.collection).await?;
+    view.state.collection.facet(facet).map(Reply::Facet)
 }
 
 async fn groups(

@@ -98,20 +98,25 @@ impl Collection {
         Ok(count)
     }
 
-    /// The groups that a point belongs to, each once; none when one of its values is no key.
-    fn group_keys(&self, id: &PointId, groups: &Groups) -> Result<BTreeSet<GroupKey>, Error> {
+    /// The groups that a point belongs to, each once, in the order of its payload; none when one
+    /// of its values is no key.
+    fn group_keys(&self, id: &PointId, groups: &Groups) -> Result<Vec<GroupKey>, Error> {
         let place = self.must_locate(id)?;
         let block = &self.segment(place.segment).segment.block;
-        let mut keys = BTreeSet::new();
+        let mut keys = Vec::new();
+        // Beside the list, which may be long.
+        let mut known = BTreeSet::new();
         let mut no_key = |value: ValueRef<'_>| match key(value) {
             Some(key) => {
-                keys.insert(key);
+                if known.insert(key.clone()) {
+                    keys.push(key);
+                }
                 false
             }
             None => true,
         };
         let stopped = payload::any_value(block.payload(place.row), &groups.by, &mut no_key);
-        Ok(if stopped { BTreeSet::new() } else { keys })
+        Ok(if stopped { Vec::new() } else { keys })
     }
 
     /// The best groups with what the search selects of their points.
@@ -186,7 +191,7 @@ impl<'a> Found<'a> {
         }
     }
 
-    fn add(&mut self, hit: &ScoredPoint, keys: BTreeSet<GroupKey>) {
+    fn add(&mut self, hit: &ScoredPoint, keys: Vec<GroupKey>) {
         self.seen.insert(hit.record.id.clone());
         for key in keys {
             let next = self.hits.len();

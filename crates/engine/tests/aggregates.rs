@@ -176,7 +176,7 @@ fn counted(value: &Value, kind: FieldKind) -> Option<FacetValue> {
 fn naive_groups(hits: &[ScoredPoint], groups: usize, per_group: usize) -> Vec<Group> {
     let mut found: Vec<Group> = Vec::new();
     for hit in hits {
-        let keys: Option<BTreeSet<GroupKey>> = leaves(hit, "t")
+        let keys: Option<Vec<GroupKey>> = leaves(hit, "t")
             .into_iter()
             .map(|value| match value {
                 Value::Int(n) => Some(GroupKey::Int(*n)),
@@ -185,7 +185,12 @@ fn naive_groups(hits: &[ScoredPoint], groups: usize, per_group: usize) -> Vec<Gr
                 _ => None,
             })
             .collect();
-        for key in keys.unwrap_or_default() {
+        let keys = keys.unwrap_or_default();
+        for (at, key) in keys.iter().enumerate() {
+            if keys[..at].contains(key) {
+                continue;
+            }
+            let key = key.clone();
             let at = found.iter().position(|group| group.key == key);
             let at = at.unwrap_or_else(|| {
                 let hits = Vec::new();
