@@ -23,6 +23,7 @@ mod database;
 mod host;
 mod housekeeping;
 mod journal;
+mod lookup;
 mod options;
 mod permits;
 mod query;

@@ -14,6 +14,7 @@ use crate::catalog::known_database;
 use crate::collection::content::Content;
 use crate::database::Database;
 use crate::journal::View;
+use crate::lookup::Lookups;
 
 /// Answers `query`, each collection from one state.
 ///
@@ -94,12 +95,13 @@ async fn in_time(
                 .count(filter.as_ref(), exact)
                 .map(Reply::Count)
         }
-        Query::Search(search) => {
+        Query::Search(mut search) => {
+            Lookups::default().prepare(database, &mut search).await?;
             let view = view(database, &search.collection).await?;
             scored(database, &view, &search)
         }
-        Query::SearchBatch(searches) => batch(database, &searches, patience).await,
-        Query::Groups(query) => groups(database, &query, patience).await,
+        Query::SearchBatch(searches) => batch(database, searches, patience).await,
+        Query::Groups(query) => groups(database, query, patience).await,
         Query::Facet(query) => facet(database, &query).await,
         Query::Matrix(query) => matrix(database, &query, patience).await,
     }
@@ -120,7 +122,11 @@ fn attributes(database: &Database, name: &DatabaseName) -> Result<Reply, Error> 
     Ok(Reply::Attributes(kept))
 }
 
-async fn view(database: &Database, name: &CollectionRef) -> Result<Arc<View<Content>>, Error> {
+/// The newest state of a collection, which must be sound.
+pub(crate) async fn view(
+    database: &Database,
+    name: &CollectionRef,
+) -> Result<Arc<View<Content>>, Error> {
     let live = database.live(name).await?;
     live.check_sound()?;
     Ok(live.content())
@@ -145,14 +151,16 @@ async fn facet(database: &Database, facet: &Facet) -> Result<Reply, Error> {
 
 async fn groups(
     database: &Database,
-    groups: &Groups,
+    mut groups: Box<Groups>,
     patience: Patience<'_>,
 ) -> Result<Reply, Error> {
+    let mut lookups = Lookups::default();
+    lookups.prepare(database, &mut groups.search).await?;
     let view = view(database, &groups.search.collection).await?;
     let scratch = &database.shared.scratch;
     view.state
         .collection
-        .groups(groups, scratch, patience)
+        .groups(&groups, scratch, patience)
         .map(Reply::Groups)
 }
 
@@ -175,11 +183,15 @@ async fn matrix(
 /// All searches of one collection see the same state of it.
 async fn batch(
     database: &Database,
-    searches: &[Search],
+    mut searches: Vec<Search>,
     patience: Patience<'_>,
 ) -> Result<Reply, Error> {
+    let mut lookups = Lookups::default();
+    for search in &mut searches {
+        lookups.prepare(database, search).await?;
+    }
     let mut views: BTreeMap<&CollectionRef, Arc<View<Content>>> = BTreeMap::new();
-    for search in searches {
+    for search in &searches {
         if !views.contains_key(&search.collection) {
             views.insert(
                 &search.collection,

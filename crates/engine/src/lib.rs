@@ -20,6 +20,8 @@ mod part;
 mod patience;
 mod plan;
 mod policy;
+mod prepared;
+mod query;
 mod retrieve;
 mod sample;
 mod scroll;

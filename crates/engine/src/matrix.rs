@@ -43,7 +43,9 @@ impl Collection {
                 exact: true,
                 ..SearchParams::default()
             },
-            score_above: None,
+            score_bound: None,
+            prefetch: Vec::new(),
+            lookup_from: None,
             limit: matrix.limit,
             offset: 0,
             select: Select::default(),

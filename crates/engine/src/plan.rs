@@ -20,6 +20,7 @@ use model::{Filter, Quantization, QueryBits, Schema, SearchParams, VectorKind};
 use rows::{BitSet, RowId};
 
 use crate::graph::VectorGraph;
+use crate::prepared::Prepared;
 use crate::segment::LiveSegment;
 use crate::source::Source;
 use crate::vectors::Vectors;
@@ -58,12 +59,11 @@ pub struct PlanSwitches {
 pub(crate) struct Nearest<'a> {
     /// Position of the vector field in the schema.
     pub(crate) field: usize,
-    /// Prepared as stored vectors are.
-    pub(crate) vector: &'a [f32],
+    pub(crate) vector: &'a Prepared,
     /// Rows wanted per segment.
     pub(crate) wanted: usize,
     pub(crate) filter: Option<&'a Filter>,
-    pub(crate) params: SearchParams,
+    pub(crate) params: &'a SearchParams,
     pub(crate) switches: PlanSwitches,
 }
 
@@ -176,7 +176,7 @@ pub(crate) fn nearest(
         (Plan::FilteredScan, Some(compiled), _) => {
             let rows = compiled.rows(Some(&live.live()));
             let rows = rows.iter().filter(|&row| vectors.has(row));
-            flat::search_rows(&vectors.dense, ask.vector, rows, ask.wanted)
+            flat::search_rows(&vectors.dense, ask.vector.row(), rows, ask.wanted)
         }
         (Plan::Walk | Plan::FilteredWalk, compiled, Some(graph)) => {
             let codes = code_use(ask.params.codes, schema.quantization_of(field));
@@ -271,8 +271,9 @@ impl<'a> Candidates<'a> {
         compiled: Option<&Compiled<'_>>,
         search: impl FnOnce(&Probe<'_>) -> Vec<Scored>,
     ) -> Vec<Scored> {
+        let vector = ask.vector.row();
         let probe = |allowed| Probe {
-            vector: ask.vector,
+            vector,
             k: ask.wanted,
             ef: ef(ask),
             allowed,

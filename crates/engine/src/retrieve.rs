@@ -14,8 +14,9 @@ impl Collection {
     /// once.
     ///
     /// # Errors
-    /// `Corrupt` when a stored payload is malformed.
+    /// `Corrupt` when a stored payload is malformed; `Invalid` when `select` names no field.
     pub fn retrieve(&self, ids: &[PointId], select: &Select) -> Result<Vec<Record>, Error> {
+        self.check_select(select)?;
         let mut seen = BTreeSet::new();
         ids.iter()
             .filter(|id| seen.insert(*id))

@@ -10,7 +10,7 @@ impl Collection {
     ///
     /// # Errors
     /// - `Invalid` when the limit is 0 or `from` is given together with `order_by`.
-    /// - `Invalid` about the field when no payload index gives the order.
+    /// - `Invalid` about the field when no payload index gives the order or `select` names none.
     /// - `Corrupt` when a stored payload is malformed.
     pub fn scroll(
         &self,
@@ -20,6 +20,7 @@ impl Collection {
         order_by: Option<&OrderBy>,
         select: &Select,
     ) -> Result<Reply, Error> {
+        self.check_select(select)?;
         if limit == 0 {
             return Err(Error::invalid("a page has at least one point"));
         }

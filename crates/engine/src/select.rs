@@ -7,6 +7,19 @@ use model::{Error, Record, Select, Vector};
 use crate::collection::{Collection, Place};
 
 impl Collection {
+    /// Whether every vector that `select` names is a field of the schema.
+    ///
+    /// # Errors
+    /// `Invalid` about the first that is not.
+    pub(crate) fn check_select(&self, select: &Select) -> Result<(), Error> {
+        match &select.vectors {
+            VectorSelect::Nothing | VectorSelect::All => Ok(()),
+            VectorSelect::Named(names) => {
+                names.iter().try_for_each(|name| self.field(name).map(drop))
+            }
+        }
+    }
+
     /// What `select` wants of the point at `place`.
     ///
     /// # Errors

@@ -141,7 +141,9 @@ fn search(filter: Option<Filter>, to: Option<[f32; 2]>) -> Search {
         }),
         filter,
         params: SearchParams::default(),
-        score_above: None,
+        score_bound: None,
+        prefetch: Vec::new(),
+        lookup_from: None,
         limit: 1000,
         offset: 0,
         select: Select {

@@ -533,7 +533,9 @@ impl Pair {
                 exact,
                 ..SearchParams::default()
             },
-            score_above: None,
+            score_bound: None,
+            prefetch: Vec::new(),
+            lookup_from: None,
             limit,
             offset: 0,
             select: Select::default(),

@@ -120,7 +120,9 @@ fn nearest(seed: u64, limit: usize) -> Search {
         }),
         filter: None,
         params: SearchParams::default(),
-        score_above: None,
+        score_bound: None,
+        prefetch: Vec::new(),
+        lookup_from: None,
         limit,
         offset: 0,
         select: Select::default(),
@@ -399,9 +401,9 @@ fn offsets_thresholds_and_queries_by_point() {
         ..nearest(3, 10)
     };
     assert_eq!(found(&collection, &part, None), all[5..15]);
-    // Strictly above: the point exactly at the threshold is dropped.
+    // Strictly below: the point exactly at the distance is dropped.
     let above = Search {
-        score_above: Some(all[9].1),
+        score_bound: Some((-all[9].1).sqrt()),
         ..nearest(3, 50)
     };
     assert_eq!(found(&collection, &above, None), all[..9]);

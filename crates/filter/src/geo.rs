@@ -104,7 +104,7 @@ pub(crate) fn read_point(object: ObjectRef<'_>) -> Option<GeoPoint> {
 }
 
 /// Great-circle distance by the haversine formula, metres.
-fn distance_m(a: GeoPoint, b: GeoPoint) -> f64 {
+pub fn distance_m(a: GeoPoint, b: GeoPoint) -> f64 {
     let (lat_a, lat_b) = (a.lat.to_radians(), b.lat.to_radians());
     let half_lat = (lat_b - lat_a) / 2.0;
     let half_lon = (b.lon - a.lon).to_radians() / 2.0;

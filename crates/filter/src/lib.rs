@@ -18,7 +18,7 @@ mod column;
 mod compile;
 mod compiled;
 mod field;
-mod geo;
+pub mod geo;
 mod nested;
 pub mod payload;
 mod reach;

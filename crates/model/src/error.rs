@@ -66,6 +66,13 @@ pub enum Subject {
     },
     /// A payload field by its path.
     Field(String),
+    /// A value that a formula needs.
+    Variable {
+        /// Path of the payload field.
+        path: String,
+        /// What it should be: `number`, `geo point` or `datetime`.
+        expected: &'static str,
+    },
     /// The store beneath.
     Storage,
 }

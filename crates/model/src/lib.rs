@@ -14,6 +14,7 @@ pub mod datetime;
 pub mod error;
 pub mod executor;
 pub mod filter;
+pub mod formula;
 pub mod id;
 pub mod metric;
 pub mod name;
@@ -21,6 +22,7 @@ pub mod packed;
 pub mod path;
 pub mod quantization;
 pub mod query;
+pub mod rank;
 pub mod reply;
 pub mod schema;
 pub mod text;
@@ -34,6 +36,7 @@ pub use datetime::Timestamp;
 pub use error::{Error, ErrorKind, Subject};
 pub use executor::{BoxFuture, Executor};
 pub use filter::{Filter, GeoPoint, Scalar, Test};
+pub use formula::{Decay, Expression, Formula};
 pub use id::PointId;
 pub use metric::Metric;
 pub use name::{CollectionName, CollectionRef, DatabaseName, VectorName};
@@ -41,8 +44,10 @@ pub use packed::{Packed, ValueRef};
 pub use path::{FieldPath, Step};
 pub use quantization::{CodeBits, ProductRatio, Quantization, QueryBits};
 pub use query::{
-    CodeUse, Direction, OrderBy, Query, Rank, Search, SearchParams, Select, StartFrom, VectorQuery,
+    CodeUse, Direction, LookupFrom, OrderBy, Prefetch, Query, Search, SearchParams, Select,
+    StartFrom,
 };
+pub use rank::{ContextPair, Feedback, Fusion, Rank, Strategy, VectorQuery};
 pub use reply::{CollectionInfo, CollectionSize, Outcome, Record, Reply, ScoredPoint, Status};
 pub use schema::{
     ConfigChange, Dim, FieldIndex, FieldKind, HnswConfig, IndexParams, Residency, Schema,

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use crate::VectorName;
 use crate::aggregate::{Facet, Groups, Matrix};
-use crate::{CollectionRef, DatabaseName, FieldPath, Filter, PointId, Timestamp, Vector};
+use crate::{CollectionRef, DatabaseName, Error, FieldPath, Filter, PointId, Rank, Timestamp};
 
 /// A question to the database; each variant names its [`Reply`](crate::Reply).
 #[derive(Clone, Debug, PartialEq)]
@@ -83,49 +83,103 @@ pub enum Query {
     Matrix(Matrix),
 }
 
+/// Levels of prefetches inside prefetches, at most.
+pub const PREFETCH_DEPTH_MAX: usize = 64;
+
 /// A search in one collection.
+///
+/// Without prefetches, `rank` orders all points that match. With them, it orders what they found.
+/// Points named as inputs anywhere in the search are never found by it, unless they were looked up
+/// in another collection.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Search {
     /// Collection or alias.
     pub collection: CollectionRef,
-    /// How points are ranked; `None`: ascending by id, score 1.
+    /// Searches whose results are what this one ranks, in order.
+    pub prefetch: Vec<Prefetch>,
+    /// How points are ranked; `None`: ascending by id, score 1. Never `None` with prefetches.
     pub rank: Option<Rank>,
-    /// Only points that match.
+    /// Where points named in `rank` are looked up; `None`: here, in the field that is searched.
+    pub lookup_from: Option<LookupFrom>,
+    /// Only points that match; with prefetches, a condition of each of them.
     pub filter: Option<Filter>,
     /// Speed against recall.
     pub params: SearchParams,
-    /// Only scores (internal similarity, larger is better) strictly above.
-    pub score_above: Option<f32>,
+    /// Only better scores; see [`Prefetch::score_bound`].
+    pub score_bound: Option<f32>,
     /// Results to return.
     pub limit: usize,
-    /// Results to skip first.
+    /// Results to skip first; a sample skips none.
     pub offset: usize,
     /// What to return of each.
     pub select: Select,
 }
 
-/// How points are ranked.
+/// A search inside a search.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Rank {
-    /// By similarity to a vector, best first.
-    Nearest {
-        /// The vector field.
-        field: VectorName,
-        /// What to compare with.
-        to: VectorQuery,
-    },
-    /// By a payload value.
-    OrderBy(OrderBy),
+pub struct Prefetch {
+    /// Searches whose results are what this one ranks.
+    pub prefetch: Vec<Prefetch>,
+    /// As [`Search::rank`].
+    pub rank: Option<Rank>,
+    /// As [`Search::lookup_from`].
+    pub lookup_from: Option<LookupFrom>,
+    /// Only points that match, and that match the filters of the searches around it.
+    pub filter: Option<Filter>,
+    /// Speed against recall.
+    pub params: SearchParams,
+    /// Results end before the first that is not better. A bound is a similarity or, for
+    /// [`Metric::L2`](crate::Metric::L2) and [`Metric::L1`](crate::Metric::L1), a distance. Ranks
+    /// that compare vectors ask for scores strictly above a similarity or below a distance, fusion
+    /// and formulas for scores at least as large. Samples ignore it; `Invalid` without a score.
+    pub score_bound: Option<f32>,
+    /// Results to keep.
+    pub limit: usize,
 }
 
-/// A vector, given or looked up.
+/// Where the vectors of points that are inputs are found.
 #[derive(Clone, Debug, PartialEq)]
-pub enum VectorQuery {
-    /// Given.
-    Vector(Vector),
-    /// The stored vector of a point, which is then left out of the results. `NotFound` when the
-    /// point or its vector does not exist.
-    Point(PointId),
+pub struct LookupFrom {
+    /// Collection or alias.
+    pub collection: CollectionRef,
+    /// The vector field; `None`: one of the same name as the field that is searched.
+    pub vector: Option<VectorName>,
+}
+
+impl Search {
+    /// Calls `visit` with each ranking of the search, those of prefetches included, and where its
+    /// inputs are looked up.
+    ///
+    /// # Errors
+    /// The first that `visit` gives.
+    pub fn try_each_rank(
+        &mut self,
+        visit: &mut dyn FnMut(&mut Rank, &mut Option<LookupFrom>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        if let Some(rank) = &mut self.rank {
+            visit(rank, &mut self.lookup_from)?;
+        }
+        let mut inner = self.prefetch.iter_mut();
+        inner.try_for_each(|prefetch| prefetch.try_each_rank(visit))
+    }
+}
+
+impl Prefetch {
+    fn try_each_rank(
+        &mut self,
+        visit: &mut dyn FnMut(&mut Rank, &mut Option<LookupFrom>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        if let Some(rank) = &mut self.rank {
+            visit(rank, &mut self.lookup_from)?;
+        }
+        let mut inner = self.prefetch.iter_mut();
+        inner.try_for_each(|prefetch| prefetch.try_each_rank(visit))
+    }
+
+    /// Levels of prefetches, this one included.
+    pub fn depth(&self) -> usize {
+        1 + self.prefetch.iter().map(Self::depth).max().unwrap_or(0)
+    }
 }
 
 /// Speed against recall, per query.

@@ -130,6 +130,11 @@ fn wording(error: Error) -> String {
         Subject::Dimension { expected, got } => {
             format!("Vector dimension error: expected dim: {expected}, got {got}")
         }
+        Subject::Variable { path, expected } => format!(
+            "Expected {expected} value for {path} in the payload and/or in the formula defaults. \
+             Error: {}",
+            error.message
+        ),
         Subject::Request
         | Subject::Database(_)
         | Subject::Collection(_)

@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::envelope::{self, Answer};
 use crate::error::Failure;
 use crate::ids;
+use crate::legacy::WireRecommend;
 use crate::query::WireQuery;
-use crate::ranked::{self, Ranked, Results};
+use crate::ranked::{self, Ranked, Ranking, Results};
 use crate::read::LIMIT_DEFAULT;
 use crate::record::{ShownRecord, ShownScored};
 use crate::request::{self, BODY};
@@ -33,6 +34,15 @@ struct WireQueryGroups {
 struct WireSearchGroups {
     #[serde(flatten)]
     search: WireSearch,
+    group_by: String,
+    group_size: usize,
+    with_lookup: Option<WireLookup>,
+}
+
+#[derive(Deserialize)]
+struct WireRecommendGroups {
+    #[serde(flatten)]
+    recommend: WireRecommend,
     group_by: String,
     group_size: usize,
     with_lookup: Option<WireLookup>,
@@ -229,5 +239,15 @@ pub(crate) async fn search(call: &Call<'_>) -> Answer {
     let groups = wire.search.limit;
     let grouping = Grouping::decode(&wire.group_by, groups, wire.group_size, wire.with_lookup)?;
     let ranked = wire.search.decode(call, "search_group_request")?;
+    answer(call, ranked, grouping).await
+}
+
+/// `POST /collections/{collection_name}/points/recommend/groups`
+pub(crate) async fn recommend(call: &Call<'_>) -> Answer {
+    request::read_parameters(call)?;
+    let wire: WireRecommendGroups = request::body(call)?;
+    let groups = wire.recommend.limit();
+    let grouping = Grouping::decode(&wire.group_by, groups, wire.group_size, wire.with_lookup)?;
+    let ranked = wire.recommend.decode(call, "recommend_group_request")?;
     answer(call, ranked, grouping).await
 }

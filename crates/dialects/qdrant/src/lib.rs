@@ -7,15 +7,15 @@
 //! |---|---|
 //! | `collections`, `aliases`, `index` | collections, their further names, payload indexes |
 //! | `points`, `payload`, `batch` | changes of points |
-//! | `read`, `query`, `search` | points by id, page by page, ranked |
+//! | `read`, `query`, `search`, `legacy` | points by id, page by page, ranked |
 //! | `groups`, `facet`, `matrix` | results in groups, counts per value, distances in a sample |
 //! | `service`, `quotas`, `hints`, `unsupported` | the server itself; what it cannot do |
 //! | `interface` | the dialect's own OpenAPI document |
 //!
 //! What these share lies in `claims`, `envelope`, `error`, `request` (around every request), `ids`,
 //! `value`, `vectors`, `analysis`, `inference`, `filter`, `select`, `order`, `params`, `ranking`,
-//! `strict` (read from bodies), `memory` (kept between requests), and `record`, `score`, `ranked`
-//! (written into replies).
+//! `examples`, `formula`, `list`, `strict` (read from bodies), `memory` (kept between requests),
+//! and `record`, `score`, `ranked` (written into replies).
 
 mod aliases;
 mod analysis;
@@ -24,14 +24,18 @@ mod claims;
 mod collections;
 mod envelope;
 mod error;
+mod examples;
 mod facet;
 mod filter;
+mod formula;
 mod groups;
 mod hints;
 mod ids;
 mod index;
 mod inference;
 mod interface;
+mod legacy;
+mod list;
 mod matrix;
 mod memory;
 mod order;

@@ -1,8 +1,10 @@
-//! Carrying out searches: the metric tells how thresholds and scores are translated.
+//! Carrying out searches: every request that ranks points ends here.
 
 use gateway::Call;
 use model::aggregate::GroupKey;
-use model::{Groups, Query, Rank, Reply, Schema, ScoredPoint, Search};
+use model::{Groups, Prefetch, Query, Rank, Reply, Schema, ScoredPoint, Search};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::error::Failure;
 use crate::groups::Grouping;
@@ -12,10 +14,18 @@ use crate::request;
 use crate::score::Reported;
 use crate::strict::Limits;
 
-/// A decoded search whose threshold still is in the terms of its metric.
+/// A body that says what to search for.
+pub(crate) trait Ranking: DeserializeOwned {
+    /// Its name in validation errors.
+    const AT: &'static str;
+
+    /// `at` is its place in the body, for validation errors.
+    fn decode(self, call: &Call<'_>, at: &str) -> Result<Ranked, Failure>;
+}
+
+/// A decoded search.
 pub(crate) struct Ranked {
     pub(crate) search: Search,
-    pub(crate) score_threshold: Option<f32>,
     /// Only held to the limit of its collection.
     pub(crate) oversampling: Option<f64>,
 }
@@ -24,6 +34,11 @@ pub(crate) struct Ranked {
 pub(crate) struct Results {
     points: Vec<ScoredPoint>,
     reported: Reported,
+}
+
+#[derive(Deserialize)]
+struct WireBatch<T> {
+    searches: Vec<T>,
 }
 
 impl Results {
@@ -38,62 +53,76 @@ impl Results {
 }
 
 impl Ranked {
-    fn reported(&self, schema: &Schema) -> Result<Reported, Failure> {
-        match &self.search.rank {
-            None => Ok(Reported::One),
-            Some(Rank::OrderBy(order_by)) => {
-                order::check_index(schema, order_by)?;
-                Ok(Reported::One)
-            }
-            Some(Rank::Nearest { field, .. }) => Reported::of_field(schema, field),
-        }
+    /// How scores are told, once everything that the search names is known to be there.
+    pub(crate) fn reported(&self, schema: &Schema) -> Result<Reported, Failure> {
+        check_prefetches(schema, &self.search.prefetch)?;
+        reported(schema, self.search.rank.as_ref())
     }
 
-    fn check(&self, limits: &Limits<'_>) -> Result<(), Failure> {
+    /// Holds the search to the limits of its collection.
+    pub(crate) fn check(&self, limits: &Limits<'_>) -> Result<(), Failure> {
         limits.check_search(&self.search, self.oversampling)
-    }
-
-    /// Checks the threshold and hands it to the search; `None` when nothing can be within.
-    fn bounded(&mut self, reported: Reported) -> Result<bool, Failure> {
-        let Some(threshold) = self.score_threshold else {
-            return Ok(true);
-        };
-        if reported == Reported::One {
-            return Err(Failure::wrong_input(
-                "a `score_threshold` needs a query that compares vectors",
-            ));
-        }
-        self.search.score_above = reported.similarity_above(threshold);
-        Ok(self.search.score_above.is_some())
     }
 }
 
-fn results(reply: Reply, reported: Reported, threshold: Option<f32>) -> Result<Results, Failure> {
-    match reply {
-        Reply::Scored(mut points) => {
-            if let Some(threshold) = threshold {
-                points.retain(|point| reported.within(reported.score(point.score), threshold));
-            }
-            Ok(Results { points, reported })
+fn check_prefetches(schema: &Schema, prefetch: &[Prefetch]) -> Result<(), Failure> {
+    prefetch.iter().try_for_each(|inner| {
+        reported(schema, inner.rank.as_ref())?;
+        check_prefetches(schema, &inner.prefetch)
+    })
+}
+
+fn reported(schema: &Schema, rank: Option<&Rank>) -> Result<Reported, Failure> {
+    let Some(rank) = rank else {
+        return Ok(Reported::One);
+    };
+    match rank {
+        Rank::OrderBy(order_by) => {
+            order::check_index(schema, order_by)?;
+            Ok(Reported::One)
         }
+        Rank::Sample { .. } => Ok(Reported::One),
+        Rank::Fusion(_) | Rank::Formula(_) => Ok(Reported::Similarity),
+        Rank::Nearest { field, .. }
+        | Rank::Diverse { field, .. }
+        | Rank::Recommend { field, .. }
+        | Rank::Discover { field, .. }
+        | Rank::Context { field, .. }
+        | Rank::Feedback(model::Feedback { field, .. }) => {
+            let told = Reported::of_field(schema, field)?;
+            Ok(if rank.is_similarity() {
+                told
+            } else {
+                Reported::Similarity
+            })
+        }
+    }
+}
+
+/// The larger of two factors, as far as there are any.
+pub(crate) fn larger(a: Option<f64>, b: Option<f64>) -> Option<f64> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.max(b)),
+        (only, None) | (None, only) => only,
+    }
+}
+
+fn results(reply: Reply, reported: Reported) -> Result<Results, Failure> {
+    match reply {
+        Reply::Scored(points) => Ok(Results { points, reported }),
         other => Err(other.unexpected().into()),
     }
 }
 
-/// Carries out one search.
-pub(crate) async fn search(call: &Call<'_>, mut ranked: Ranked) -> Result<Results, Failure> {
+/// Carries out the one search of a request.
+pub(crate) async fn one<T: Ranking>(call: &Call<'_>) -> Result<Results, Failure> {
+    request::read_parameters(call)?;
+    let ranked = request::body::<T>(call)?.decode(call, T::AT)?;
     let schema = request::schema(call, ranked.search.collection.clone()).await?;
     let reported = ranked.reported(&schema)?;
     request::hold(call, &schema, |limits| ranked.check(limits))?;
-    let threshold = ranked.score_threshold;
-    if !ranked.bounded(reported)? {
-        return Ok(Results {
-            points: Vec::new(),
-            reported,
-        });
-    }
     let reply = request::query(call, Query::Search(Box::new(ranked.search))).await?;
-    results(reply, reported, threshold)
+    results(reply, reported)
 }
 
 /// Carries out one search, its results in groups.
@@ -107,10 +136,7 @@ pub(crate) async fn groups(
     ranked.search.limit = grouping.groups.saturating_mul(grouping.per_group);
     ranked.search.offset = 0;
     request::hold(call, &schema, |limits| ranked.check(limits))?;
-    let threshold = ranked.score_threshold;
-    if !ranked.bounded(reported)? {
-        return Ok(Vec::new());
-    }
+    widen(&mut ranked.search.prefetch, grouping.per_group);
     let query = Query::Groups(Box::new(Groups {
         search: ranked.search,
         by: grouping.by.clone(),
@@ -121,50 +147,46 @@ pub(crate) async fn groups(
         Reply::Groups(groups) => groups,
         other => return Err(other.unexpected().into()),
     };
-    let mut told = Vec::with_capacity(groups.len());
-    for group in groups {
-        let results = results(Reply::Scored(group.hits), reported, threshold)?;
-        if !results.points.is_empty() {
-            told.push((group.key, results));
-        }
-    }
-    Ok(told)
+    let found = groups.into_iter().filter(|group| !group.hits.is_empty());
+    let told = found.map(|group| {
+        let results = results(Reply::Scored(group.hits), reported)?;
+        Ok((group.key, results))
+    });
+    told.collect()
 }
 
-/// Carries out searches on one state of their collection.
-pub(crate) async fn batch(call: &Call<'_>, searches: Vec<Ranked>) -> Result<Vec<Results>, Failure> {
+/// Groups are found among as many more points as each may have.
+fn widen(prefetch: &mut [Prefetch], factor: usize) {
+    for inner in prefetch {
+        inner.limit = inner.limit.saturating_mul(factor);
+        widen(&mut inner.prefetch, factor);
+    }
+}
+
+/// Carries out the searches of a request on one state of their collection.
+pub(crate) async fn many<T: Ranking>(call: &Call<'_>) -> Result<Vec<Results>, Failure> {
+    request::read_parameters(call)?;
+    let wire: WireBatch<T> = request::body(call)?;
+    let searches: Vec<Ranked> = wire
+        .searches
+        .into_iter()
+        .enumerate()
+        .map(|(index, search)| search.decode(call, &format!("searches[{index}].{}", T::AT)))
+        .collect::<Result<_, _>>()?;
     let schema = request::schema(call, request::collection(call)?).await?;
     request::hold(call, &schema, |limits| {
         limits.check_batch(searches.len())?;
         searches.iter().try_for_each(|ranked| ranked.check(limits))
     })?;
-    let mut told = Vec::with_capacity(searches.len());
-    let mut asked = Vec::with_capacity(searches.len());
-    for mut ranked in searches {
-        let reported = ranked.reported(&schema)?;
-        let answerable = ranked.bounded(reported)?;
-        told.push((reported, ranked.score_threshold, answerable));
-        if answerable {
-            asked.push(ranked.search);
-        }
+    let told = searches.iter().map(|ranked| ranked.reported(&schema));
+    let told: Vec<Reported> = told.collect::<Result<_, _>>()?;
+    let asked = searches.into_iter().map(|ranked| ranked.search).collect();
+    match request::query(call, Query::SearchBatch(asked)).await? {
+        Reply::Batch(replies) => replies
+            .into_iter()
+            .zip(told)
+            .map(|(reply, reported)| results(reply, reported))
+            .collect(),
+        other => Err(other.unexpected().into()),
     }
-    let replies = match request::query(call, Query::SearchBatch(asked)).await? {
-        Reply::Batch(replies) => replies,
-        other => return Err(other.unexpected().into()),
-    };
-    let mut replies = replies.into_iter();
-    told.into_iter()
-        .map(|(reported, threshold, answerable)| {
-            if !answerable {
-                return Ok(Results {
-                    points: Vec::new(),
-                    reported,
-                });
-            }
-            let reply = replies.next().ok_or_else(|| {
-                model::Error::internal("a batch was answered with fewer replies than searches")
-            })?;
-            results(reply, reported, threshold)
-        })
-        .collect()
 }

@@ -2,14 +2,19 @@
 
 use core::fmt;
 
-use model::{PointId, Rank, VectorName, VectorQuery};
+use model::{Fusion, PointId, Rank, VectorName, VectorQuery};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::error::Failure;
+use crate::examples::{self, WireDiscover, WireFeedback, WirePair, WireRecommend};
+use crate::formula::WireFormula;
 use crate::ids::WireId;
 use crate::inference::InferenceFields;
+use crate::list::OneOrMany;
 use crate::order::WireOrderBy;
+use crate::request::BODY;
+use crate::value::{WireObject, WireValue};
 use crate::vectors::{self, WireVector};
 
 /// What points are compared with.
@@ -21,17 +26,55 @@ pub(crate) enum WireInput {
 
 /// How points are ranked.
 pub(crate) enum WireRanking {
-    Nearest {
-        to: WireInput,
-        mmr: bool,
-    },
+    Nearest { to: WireInput, mmr: Option<WireMmr> },
+    Recommend(WireRecommend),
+    Discover(WireDiscover),
+    Context(OneOrMany<WirePair>),
+    Feedback(WireFeedback),
+    Fusion(WireFusion),
+    Reciprocal(WireReciprocal),
+    Formula(WireFormula),
     OrderBy(WireOrderBy),
-    /// Something that Qdrant ranks by and this build does not, by its name.
-    Unsupported(&'static str),
+    Sample(WireSample),
 }
 
+/// Results unlike each other.
+#[derive(Deserialize)]
+pub(crate) struct WireMmr {
+    diversity: Option<f32>,
+    candidates_limit: Option<usize>,
+}
+
+/// `fusion`.
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum WireFusion {
+    Rrf,
+    Dbsf,
+}
+
+/// `rrf`.
+#[derive(Deserialize)]
+pub(crate) struct WireReciprocal {
+    k: Option<usize>,
+    weights: Option<Vec<f32>>,
+}
+
+/// `sample`.
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum WireSample {
+    Random,
+}
+
+/// How much less later places count when a fusion does not say.
+const RECIPROCAL_K_DEFAULT: usize = 2;
+
+/// Most points that unlike ones are chosen among.
+const CANDIDATES_MAX: usize = 16_384;
+
 impl WireInput {
-    fn decode(self) -> Result<VectorQuery, Failure> {
+    pub(crate) fn decode(self) -> Result<VectorQuery, Failure> {
         Ok(match self {
             Self::Vector(vector) => VectorQuery::Vector(vector.decode_query()?),
             Self::Id(id) => VectorQuery::Point(id),
@@ -39,20 +82,85 @@ impl WireInput {
     }
 }
 
+impl WireMmr {
+    fn decode(self, field: VectorName, to: VectorQuery, at: &str) -> Result<Rank, Failure> {
+        let invalid = |name: &str, text: String| {
+            Err(Failure::validation(
+                BODY,
+                format_args!("{at}.mmr.{name}"),
+                text,
+            ))
+        };
+        let diversity = self.diversity.unwrap_or(0.5);
+        if !(0.0..=1.0).contains(&diversity) {
+            let text = format!("value {diversity:?} invalid, must be from 0.0 to 1.0");
+            return invalid("diversity", text);
+        }
+        if let Some(limit) = self.candidates_limit
+            && limit > CANDIDATES_MAX
+        {
+            let text = format!("value {limit} invalid, must be {CANDIDATES_MAX} or smaller");
+            return invalid("candidates_limit", text);
+        }
+        Ok(Rank::Diverse {
+            field,
+            to,
+            diversity,
+            candidates: self.candidates_limit,
+        })
+    }
+}
+
+impl WireReciprocal {
+    fn decode(self, at: &str) -> Result<Fusion, Failure> {
+        if self.k == Some(0) {
+            let text = "value 0 invalid, must be 1 or larger";
+            return Err(Failure::validation(BODY, format_args!("{at}.rrf.k"), text));
+        }
+        Ok(Fusion::Reciprocal {
+            k: self.k.unwrap_or(RECIPROCAL_K_DEFAULT),
+            weights: self.weights.unwrap_or_default(),
+        })
+    }
+}
+
 impl WireRanking {
+    /// `at` is the path of the query in the body, for validation errors.
+    ///
     /// # Errors
-    /// When the ranking is not supported or its vector malformed.
-    pub(crate) fn decode(self, using: Option<String>) -> Result<Rank, Failure> {
+    /// When a vector is malformed, a number out of its bounds, or a fusion names a field.
+    pub(crate) fn decode(self, using: Option<String>, at: &str) -> Result<Rank, Failure> {
+        let field = VectorName::new(using.unwrap_or_default())?;
+        let fusion = |method: Fusion| {
+            if field.is_unnamed() {
+                Ok(Rank::Fusion(method))
+            } else {
+                let text = "Fusion queries cannot be combined with the 'using' field.";
+                Err(Failure::bad_request(text))
+            }
+        };
         match self {
-            Self::Nearest { mmr: true, .. } => Err(Failure::unsupported("`mmr` in a query")),
-            Self::Nearest { to, mmr: false } => Ok(Rank::Nearest {
-                field: VectorName::new(using.unwrap_or_default())?,
+            Self::Nearest { to, mmr: Some(mmr) } => mmr.decode(field, to.decode()?, at),
+            Self::Nearest { to, mmr: None } => Ok(Rank::Nearest {
+                field,
                 to: to.decode()?,
             }),
+            Self::Recommend(recommend) => recommend.decode(field, at),
+            Self::Discover(discover) => discover.decode(field),
+            Self::Context(OneOrMany(pairs)) => Ok(Rank::Context {
+                field,
+                context: examples::pairs(pairs)?,
+            }),
+            Self::Feedback(feedback) => feedback.decode(field, at),
+            Self::Fusion(WireFusion::Rrf) => fusion(Fusion::Reciprocal {
+                k: RECIPROCAL_K_DEFAULT,
+                weights: Vec::new(),
+            }),
+            Self::Fusion(WireFusion::Dbsf) => fusion(Fusion::Distribution),
+            Self::Reciprocal(reciprocal) => fusion(reciprocal.decode(at)?),
+            Self::Formula(formula) => formula.decode(at),
             Self::OrderBy(order_by) => Ok(Rank::OrderBy(order_by.decode()?)),
-            Self::Unsupported(what) => {
-                Err(Failure::unsupported(format_args!("the query `{what}`")))
-            }
+            Self::Sample(WireSample::Random) => Ok(Rank::Sample { seed: None }),
         }
     }
 }
@@ -60,18 +168,6 @@ impl WireRanking {
 fn id<E: Error>(id: Result<WireId, E>) -> Result<WireInput, E> {
     id.map(|id| WireInput::Id(id.0))
 }
-
-/// The rankings of Qdrant that are read as objects and not supported.
-const UNSUPPORTED: &[&str] = &[
-    "recommend",
-    "discover",
-    "context",
-    "fusion",
-    "rrf",
-    "formula",
-    "sample",
-    "relevance_feedback",
-];
 
 /// Reads the fields of `{indices, values}` or of an object to be embedded.
 #[derive(Default)]
@@ -168,7 +264,7 @@ impl<'de> Deserialize<'de> for WireInput {
 struct RankingVisitor;
 
 fn nearest(to: WireInput) -> WireRanking {
-    WireRanking::Nearest { to, mmr: false }
+    WireRanking::Nearest { to, mmr: None }
 }
 
 impl<'de> Visitor<'de> for RankingVisitor {
@@ -199,30 +295,61 @@ impl<'de> Visitor<'de> for RankingVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<WireRanking, A::Error> {
-        let (mut near, mut mmr, mut order_by, mut unsupported) = (None, false, None, None);
+        let mut kind = None;
+        let (mut near, mut mmr, mut formula, mut defaults) = (None, None, None, None);
         let mut object = ObjectVector::default();
         while let Some(name) = fields.next_key::<String>()? {
             match &*name {
+                // Read as it comes, without a copy in between.
                 "nearest" => near = Some(fields.next_value::<WireInput>()?),
-                "mmr" => mmr = fields.next_value::<Option<IgnoredAny>>()?.is_some(),
-                "order_by" => order_by = Some(fields.next_value::<WireOrderBy>()?),
+                "mmr" => mmr = read(&mut fields, |mmr: Option<WireMmr>| mmr)?,
+                "formula" => formula = read(&mut fields, Some::<WireValue>)?,
+                "defaults" => defaults = read(&mut fields, |of: Option<WireObject>| of)?,
                 name if object.read(name, &mut fields)? => {}
-                name => {
-                    fields.next_value::<IgnoredAny>()?;
-                    let known = UNSUPPORTED.iter().find(|known| **known == name);
-                    unsupported = unsupported.or(known.copied());
-                }
+                name => kind = read_kind(name, &mut fields)?.or(kind),
             }
         }
-        let vector = object
-            .finish()?
-            .map(|vector| nearest(WireInput::Vector(vector)));
+        let vector = object.finish()?.map(WireInput::Vector);
+        let formula =
+            formula.map(|formula| WireRanking::Formula(WireFormula { formula, defaults }));
         near.map(|to| WireRanking::Nearest { to, mmr })
-            .or(order_by.map(WireRanking::OrderBy))
-            .or(unsupported.map(WireRanking::Unsupported))
-            .or(vector)
+            .or(vector.map(nearest))
+            .or(kind)
+            .or(formula)
             .ok_or_else(no_query)
     }
+}
+
+/// Reads a value whose errors Qdrant does not name.
+fn read<'de, A: MapAccess<'de>, T: Deserialize<'de>, U>(
+    fields: &mut A,
+    wrap: impl FnOnce(T) -> U,
+) -> Result<U, A::Error> {
+    fields.next_value().map(wrap).map_err(|_| no_query())
+}
+
+/// The ranking that the field `name` is, if it is one.
+fn read_kind<'de, A: MapAccess<'de>>(
+    name: &str,
+    fields: &mut A,
+) -> Result<Option<WireRanking>, A::Error> {
+    Ok(Some(match name {
+        "recommend" => read(fields, WireRanking::Recommend)?,
+        "discover" => read(fields, WireRanking::Discover)?,
+        "context" => {
+            let pairs = read(fields, |pairs: Option<OneOrMany<WirePair>>| pairs)?;
+            WireRanking::Context(pairs.unwrap_or(OneOrMany(Vec::new())))
+        }
+        "relevance_feedback" => read(fields, WireRanking::Feedback)?,
+        "fusion" => read(fields, WireRanking::Fusion)?,
+        "rrf" => read(fields, WireRanking::Reciprocal)?,
+        "order_by" => read(fields, WireRanking::OrderBy)?,
+        "sample" => read(fields, WireRanking::Sample)?,
+        _ => {
+            fields.next_value::<IgnoredAny>()?;
+            return Ok(None);
+        }
+    }))
 }
 
 impl<'de> Deserialize<'de> for WireRanking {

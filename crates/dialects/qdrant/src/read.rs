@@ -122,10 +122,7 @@ pub(crate) async fn scroll(call: &Call<'_>) -> Answer {
     let wire: WireScroll = request::body(call)?;
     request::no_shard_key(&wire.shard_key)?;
     let limit = wire.limit.unwrap_or(LIMIT_DEFAULT);
-    if limit == 0 {
-        let text = "value 0 invalid, must be 1 or larger";
-        return Err(Failure::validation(BODY, "scroll_request.limit", text));
-    }
+    request::not_zero(limit, BODY, "scroll_request.limit")?;
     let order_by = wire.order_by.map(WireOrderBy::decode).transpose()?;
     if order_by.is_some() && wire.offset.is_some() {
         return Err(Failure::wrong_input(

@@ -89,6 +89,17 @@ fn length_checked(name: &str) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Refuses a limit of zero; `at` is its path in `place`.
+pub(crate) fn not_zero(limit: usize, place: &str, at: &str) -> Result<(), Failure> {
+    match limit {
+        0 => {
+            let text = "value 0 invalid, must be 1 or larger";
+            Err(Failure::validation(place, at, text))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Refuses a shard key: a single process has one shard without a key.
 pub(crate) fn no_shard_key(key: &ShardKey) -> Result<(), Failure> {
     match key {

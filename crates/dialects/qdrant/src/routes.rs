@@ -5,8 +5,8 @@ use gateway::Route;
 use http::Method;
 
 use crate::{
-    aliases, batch, collections, envelope, facet, groups, hints, index, interface, matrix, payload,
-    points, query, quotas, read, search, service, unsupported,
+    aliases, batch, collections, envelope, facet, groups, hints, index, interface, legacy, matrix,
+    payload, points, query, quotas, read, search, service, unsupported,
 };
 
 /// A row: method, path, access, handler, and a line for the manual.
@@ -135,15 +135,15 @@ pub(crate) const ROUTES: &[Route] = &[
     route!(POST, "/collections/{collection_name}/points/search/groups", Read,
         groups::search, "Nearest points in groups (older clients)"),
     route!(POST, "/collections/{collection_name}/points/recommend", Read,
-        unsupported::recommend, "Refused: not supported yet"),
+        legacy::recommend, "Points like others (older clients)"),
     route!(POST, "/collections/{collection_name}/points/recommend/batch", Read,
-        unsupported::recommend, "Refused: not supported yet"),
+        legacy::recommend_batch, "Several recommendations (older clients)"),
     route!(POST, "/collections/{collection_name}/points/recommend/groups", Read,
-        unsupported::recommend, "Refused: not supported yet"),
+        groups::recommend, "Points like others in groups (older clients)"),
     route!(POST, "/collections/{collection_name}/points/discover", Read,
-        unsupported::discover, "Refused: not supported yet"),
+        legacy::discover, "Points on a side of others (older clients)"),
     route!(POST, "/collections/{collection_name}/points/discover/batch", Read,
-        unsupported::discover, "Refused: not supported yet"),
+        legacy::discover_batch, "Several discoveries (older clients)"),
     route!(POST, "/collections/{collection_name}/points/search/matrix/pairs", Read,
         matrix::pairs, "Distances in a random sample, as pairs"),
     route!(POST, "/collections/{collection_name}/points/search/matrix/offsets", Read,

@@ -11,7 +11,7 @@ use crate::envelope::{self, Answer};
 use crate::error::Failure;
 use crate::filter::WireFilter;
 use crate::params::WireParams;
-use crate::ranked::{self, Ranked};
+use crate::ranked::{self, Ranked, Ranking, Results};
 use crate::request::{self, BODY, ShardKey};
 use crate::select::{WithPayload, WithVector};
 use crate::vectors::{self, WireVector};
@@ -30,11 +30,6 @@ pub(crate) struct WireSearch {
     with_vector: Option<WithVector>,
     score_threshold: Option<f32>,
     shard_key: ShardKey,
-}
-
-#[derive(Deserialize)]
-struct WireBatch {
-    searches: Vec<WireSearch>,
 }
 
 /// A vector and the name of its field, empty when it is given as a mere list.
@@ -83,30 +78,25 @@ impl<'de> Deserialize<'de> for WireNamed {
     }
 }
 
-impl WireSearch {
-    /// `at` is the place of the search in the body, for errors.
-    ///
-    /// # Errors
-    /// When a part is malformed, out of bounds or not supported.
-    pub(crate) fn decode(self, call: &Call<'_>, at: &str) -> Result<Ranked, Failure> {
+impl Ranking for WireSearch {
+    const AT: &'static str = "search_request";
+
+    fn decode(self, call: &Call<'_>, at: &str) -> Result<Ranked, Failure> {
         request::no_shard_key(&self.shard_key)?;
-        if self.limit == 0 {
-            let text = "value 0 invalid, must be 1 or larger";
-            return Err(Failure::validation(BODY, format_args!("{at}.limit"), text));
-        }
-        let params = self
-            .params
-            .unwrap_or_default()
-            .decode(&format!("{at}.params"))?;
+        request::not_zero(self.limit, BODY, &format!("{at}.limit"))?;
+        let params = self.params.unwrap_or_default();
+        let params = params.decode(&format!("{at}.params"))?;
         let search = Search {
             collection: request::collection(call)?,
+            prefetch: Vec::new(),
             rank: Some(Rank::Nearest {
                 field: VectorName::new(self.vector.name)?,
                 to: VectorQuery::Vector(self.vector.vector.decode_query()?),
             }),
+            lookup_from: None,
             filter: WireFilter::decode_optional(self.filter)?,
             params: params.search,
-            score_above: None,
+            score_bound: self.score_threshold,
             limit: self.limit,
             offset: self.offset.unwrap_or(0),
             select: Select {
@@ -116,7 +106,6 @@ impl WireSearch {
         };
         Ok(Ranked {
             search,
-            score_threshold: self.score_threshold,
             oversampling: params.oversampling,
         })
     }
@@ -124,31 +113,12 @@ impl WireSearch {
 
 /// `POST /collections/{collection_name}/points/search`
 pub(crate) async fn search(call: &Call<'_>) -> Answer {
-    request::read_parameters(call)?;
-    let ranked = request::body::<WireSearch>(call)?.decode(call, "search_request")?;
-    let results = ranked::search(call, ranked).await?;
-    envelope::ok(call, results.shown())
+    envelope::ok(call, ranked::one::<WireSearch>(call).await?.shown())
 }
 
 /// `POST /collections/{collection_name}/points/search/batch`
 pub(crate) async fn batch(call: &Call<'_>) -> Answer {
-    request::read_parameters(call)?;
-    let wire: WireBatch = request::body(call)?;
-    let decode = |(index, search): (usize, WireSearch)| {
-        search.decode(call, &format!("searches[{index}].search_request"))
-    };
-    let searches = wire
-        .searches
-        .into_iter()
-        .enumerate()
-        .map(decode)
-        .collect::<Result<_, _>>()?;
-    let results = ranked::batch(call, searches).await?;
-    envelope::ok(
-        call,
-        results
-            .iter()
-            .map(ranked::Results::shown)
-            .collect::<Vec<_>>(),
-    )
+    let results = ranked::many::<WireSearch>(call).await?;
+    let shown = results.iter().map(Results::shown);
+    envelope::ok(call, shown.collect::<Vec<_>>())
 }

@@ -6,16 +6,6 @@ use gateway::Call;
 use crate::envelope::Answer;
 use crate::error::Failure;
 
-/// `POST …/points/recommend…`
-pub(crate) async fn recommend(_: &Call<'_>) -> Answer {
-    Err(Failure::unsupported("`recommend`"))
-}
-
-/// `POST …/points/discover…`
-pub(crate) async fn discover(_: &Call<'_>) -> Answer {
-    Err(Failure::unsupported("`discover`"))
-}
-
 /// `…/snapshots…`
 pub(crate) async fn snapshots(_: &Call<'_>) -> Answer {
     Err(Failure::unsupported("snapshots"))

@@ -17,6 +17,7 @@ const FILES: &[(&str, &str)] = &[
     ("filters", include_str!("exchanges/filters.http")),
     ("aggregates", include_str!("exchanges/aggregates.http")),
     ("points", include_str!("exchanges/points.http")),
+    ("queries", include_str!("exchanges/queries.http")),
     ("reads", include_str!("exchanges/reads.http")),
     ("searches", include_str!("exchanges/searches.http")),
     ("strict", include_str!("exchanges/strict.http")),
@@ -96,6 +97,11 @@ fn filters() {
 #[test]
 fn points() {
     golden("points");
+}
+
+#[test]
+fn queries() {
+    golden("queries");
 }
 
 #[test]

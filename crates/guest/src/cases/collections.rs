@@ -107,7 +107,9 @@ fn nearest(query: &[f32], filter: Option<Filter>, ef: Option<u32>) -> Search {
             ef,
             ..SearchParams::default()
         },
-        score_above: None,
+        score_bound: None,
+        prefetch: Vec::new(),
+        lookup_from: None,
         limit: 10,
         offset: 0,
         select: Select::default(),

@@ -1,64 +1,32 @@
 //! The clauses of a filter, and the kinds of conditions in them.
 
-use core::fmt;
-
-use model::{Filter, VectorName};
+use model::{Filter, Object, VectorName};
 use serde::Deserialize;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::field::{WireField, WireMatch, WireRange, WireValuesCount};
 use super::geo::{WireBox, WirePolygon, WireRadius};
 use crate::error::Failure;
 use crate::ids::{self, WireId};
+use crate::list::OneOrMany;
 use crate::request::BODY;
 use crate::select;
+use crate::value::ShownObject;
 
 /// A filter in a body. An unknown name is an error: a condition that is silently dropped would
 /// match, or delete, too much.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WireFilter {
-    should: Option<OneOrMany>,
+    should: Option<OneOrMany<WireCondition>>,
     min_should: Option<WireMinShould>,
-    must: Option<OneOrMany>,
-    must_not: Option<OneOrMany>,
+    must: Option<OneOrMany<WireCondition>>,
+    must_not: Option<OneOrMany<WireCondition>>,
 }
 
 #[derive(Deserialize)]
 struct WireMinShould {
     conditions: Vec<WireCondition>,
     min_count: usize,
-}
-
-/// One condition, or a list of them.
-struct OneOrMany(Vec<WireCondition>);
-
-impl<'de> Deserialize<'de> for OneOrMany {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct OneOrManyVisitor;
-        impl<'de> Visitor<'de> for OneOrManyVisitor {
-            type Value = OneOrMany;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a condition or a list of conditions")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<OneOrMany, A::Error> {
-                let mut conditions = Vec::new();
-                while let Some(condition) = items.next_element()? {
-                    conditions.push(condition);
-                }
-                Ok(OneOrMany(conditions))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<OneOrMany, A::Error> {
-                let one = WireCondition::deserialize(MapAccessDeserializer::new(fields))?;
-                Ok(OneOrMany(vec![one]))
-            }
-        }
-        deserializer.deserialize_any(OneOrManyVisitor)
-    }
 }
 
 /// `is_empty` and `is_null` are a flag beside a key, or a condition of their own with the key
@@ -102,10 +70,10 @@ struct WireCondition {
     has_vector: Option<String>,
     slice: Option<WireSlice>,
     nested: Option<Box<WireNested>>,
-    should: Option<OneOrMany>,
+    should: Option<OneOrMany<WireCondition>>,
     min_should: Option<WireMinShould>,
-    must: Option<OneOrMany>,
-    must_not: Option<OneOrMany>,
+    must: Option<OneOrMany<WireCondition>>,
+    must_not: Option<OneOrMany<WireCondition>>,
 }
 
 impl WireFilter {
@@ -155,6 +123,16 @@ impl WireFilter {
     pub(crate) fn decode_optional(this: Option<Self>) -> Result<Option<Filter>, Failure> {
         this.map(|filter| filter.decode("filter")).transpose()
     }
+}
+
+/// The condition that a JSON object is.
+///
+/// # Errors
+/// When it is none, contradicts itself or names a malformed path.
+pub(crate) fn condition(object: &Object) -> Result<Filter, Failure> {
+    let json = serde_json::to_vec(&ShownObject(object)).map_err(|_| no_condition())?;
+    let condition: WireCondition = serde_json::from_slice(&json).map_err(|_| no_condition())?;
+    condition.decode("condition")
 }
 
 fn decode_all(conditions: Vec<WireCondition>, at: &str) -> Result<Vec<Filter>, Failure> {

@@ -10,4 +10,4 @@ mod clauses;
 mod field;
 mod geo;
 
-pub(crate) use clauses::WireFilter;
+pub(crate) use clauses::{WireFilter, condition};

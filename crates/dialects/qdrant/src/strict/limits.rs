@@ -3,7 +3,8 @@
 use core::cell::Cell;
 
 use model::{
-    CollectionSize, FieldKind, FieldPath, Filter, Schema, Search, Target, Value, Vector, WriteOp,
+    CollectionSize, FieldKind, FieldPath, Filter, Prefetch, Schema, Search, SearchParams, Target,
+    Value, Vector, WriteOp,
 };
 
 use super::StrictMode;
@@ -152,18 +153,14 @@ impl<'a> Limits<'a> {
         within("search batch size", count(searches), max)
     }
 
-    /// One search.
+    /// One search and what is prefetched for it.
     pub(crate) fn check_search(
         &self,
         search: &Search,
         oversampling: Option<f64>,
     ) -> Result<(), Failure> {
         self.operations.set(self.operations.get() + 1);
-        self.check_limit(search.limit)?;
-        self.check_read_filter(search.filter.as_ref())?;
-        if search.params.exact && self.limits.search_allow_exact == Some(false) {
-            return Err(refused("Exact search disabled!", "Set exact=false."));
-        }
+        self.check_stage(search.limit, &search.params, search.filter.as_ref())?;
         if let (Some(factor), Some(max)) = (oversampling, self.limits.search_max_oversampling)
             && factor > max
         {
@@ -172,7 +169,28 @@ impl<'a> Limits<'a> {
                 format_args!("Reduce the \"oversampling\" parameter to or below {max}."),
             ));
         }
-        let ef = search.params.ef.map(u64::from);
+        self.check_prefetches(&search.prefetch)
+    }
+
+    fn check_prefetches(&self, prefetch: &[Prefetch]) -> Result<(), Failure> {
+        prefetch.iter().try_for_each(|inner| {
+            self.check_stage(inner.limit, &inner.params, inner.filter.as_ref())?;
+            self.check_prefetches(&inner.prefetch)
+        })
+    }
+
+    fn check_stage(
+        &self,
+        limit: usize,
+        params: &SearchParams,
+        filter: Option<&Filter>,
+    ) -> Result<(), Failure> {
+        self.check_limit(limit)?;
+        self.check_read_filter(filter)?;
+        if params.exact && self.limits.search_allow_exact == Some(false) {
+            return Err(refused("Exact search disabled!", "Set exact=false."));
+        }
+        let ef = params.ef.map(u64::from);
         within("hnsw_ef", ef, self.limits.search_max_hnsw_ef)
     }
 

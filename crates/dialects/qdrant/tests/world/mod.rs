@@ -125,9 +125,12 @@ fn record(id: PointId, select: &Select) -> Record {
 fn scored(search: &Search) -> Result<Reply, Error> {
     let schema = schema(&search.collection)?;
     let (scores, order_value) = match &search.rank {
-        None => ([1.0, 1.0], None),
+        None | Some(Rank::Sample { .. }) => ([1.0, 1.0], None),
         Some(Rank::OrderBy(_)) => ([1.0, 1.0], Some(OrderValue::Int(1961))),
-        Some(Rank::Nearest { field, .. }) => {
+        Some(Rank::Fusion(_) | Rank::Formula(_)) => ([4.0, 0.5], None),
+        Some(rank) if !rank.is_similarity() => ([0.5, -0.25], None),
+        Some(rank) => {
+            let field = rank.field().unwrap();
             let field = schema
                 .vector(field)
                 .ok_or(Error::no_vector_field(field.as_str()))?;
@@ -138,7 +141,16 @@ fn scored(search: &Search) -> Result<Reply, Error> {
             }
         }
     };
-    let above = |score: f32| search.score_above.is_none_or(|bound| score > bound);
+    let distance = scores[0] < 0.0;
+    let above = |score: f32| {
+        search.score_bound.is_none_or(|bound| {
+            if distance {
+                score.abs().sqrt() < bound
+            } else {
+                score > bound
+            }
+        })
+    };
     let points = scores.into_iter().filter(|score| above(*score)).zip(1u64..);
     Ok(Reply::Scored(
         points

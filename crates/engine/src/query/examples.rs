@@ -1,0 +1,270 @@
+//! Scores that depend on several vectors.
+//!
+//! Every score is a function of the similarities of a row to the examples, so a scorer needs to
+//! know nothing of vectors: it compares with each example in turn and combines what comes out.
+//! All arithmetic is `f32` in a fixed order.
+
+use model::{Error, Rank, Strategy, Vector, VectorQuery};
+use rows::RowId;
+
+use crate::prepared::{Comparison, Prepared};
+use crate::vectors::Vectors;
+
+/// A row equally near to both sides of a pair is a little on the wrong side.
+const MARGIN: f32 = f32::EPSILON;
+
+/// Examples, and how the similarities to them become one score.
+pub(super) struct Scorer {
+    examples: Vec<Prepared>,
+    combine: Combine,
+}
+
+/// How similarities become a score. Those of pairs alternate: positive, negative.
+#[derive(Clone, Debug, PartialEq)]
+enum Combine {
+    /// The first so many are wanted, the others are not.
+    Best(usize),
+    /// As `Best`.
+    Sum(usize),
+    /// A target, then pairs.
+    Discover,
+    /// Pairs.
+    Context,
+    /// A target and its weight, then pairs: positions and weight.
+    Feedback {
+        target: f32,
+        pairs: Vec<(usize, usize, f32)>,
+    },
+}
+
+impl Scorer {
+    /// The scorer of a rank by several vectors; `None` when there is nothing to compare with.
+    ///
+    /// # Errors
+    /// Those of `prepare`.
+    pub(super) fn new(
+        rank: &Rank,
+        prepare: &mut dyn FnMut(&VectorQuery) -> Result<Prepared, Error>,
+    ) -> Result<Option<Self>, Error> {
+        let combine = match rank {
+            Rank::Recommend {
+                like,
+                unlike,
+                strategy,
+                ..
+            } => {
+                if like.is_empty() && unlike.is_empty() {
+                    return Ok(None);
+                }
+                match strategy {
+                    Strategy::BestScore => Combine::Best(like.len()),
+                    Strategy::AverageVector | Strategy::SumScores => Combine::Sum(like.len()),
+                }
+            }
+            Rank::Discover { .. } => Combine::Discover,
+            Rank::Context { .. } => Combine::Context,
+            Rank::Feedback(feedback) => {
+                let ratings: Vec<f32> = feedback.rated.iter().map(|(_, rating)| *rating).collect();
+                Combine::Feedback {
+                    target: feedback.a,
+                    pairs: pairs(&ratings, feedback.b, feedback.c),
+                }
+            }
+            Rank::Nearest { .. }
+            | Rank::Diverse { .. }
+            | Rank::Fusion(_)
+            | Rank::Formula(_)
+            | Rank::OrderBy(_)
+            | Rank::Sample { .. } => return Ok(None),
+        };
+        let examples = rank.inputs().into_iter().map(prepare);
+        Ok(Some(Self {
+            examples: examples.collect::<Result<_, _>>()?,
+            combine,
+        }))
+    }
+
+    /// The rows of one block seen from each example.
+    pub(super) fn compare<'a>(&'a self, vectors: &'a Vectors) -> Comparisons<'a> {
+        let compare = |example| Comparison::new(example, vectors);
+        Comparisons {
+            each: self.examples.iter().map(compare).collect(),
+            similarities: Vec::with_capacity(self.examples.len()),
+        }
+    }
+
+    /// The score of `row`, which carries a vector.
+    pub(super) fn score(&self, comparisons: &mut Comparisons<'_>, row: RowId) -> f32 {
+        let Comparisons { each, similarities } = comparisons;
+        similarities.clear();
+        // Nothing in common is no similarity.
+        let of = |comparison: &mut Comparison<'_>| comparison.of(row).unwrap_or(0.0);
+        similarities.extend(each.iter_mut().map(of));
+        self.combine.score(similarities)
+    }
+}
+
+/// Rows seen from the examples of one [`Scorer`].
+pub(super) struct Comparisons<'a> {
+    each: Vec<Comparison<'a>>,
+    similarities: Vec<f32>,
+}
+
+impl Combine {
+    fn score(&self, similarities: &[f32]) -> f32 {
+        match self {
+            Self::Best(wanted) => {
+                let (like, unlike) = similarities.split_at(*wanted);
+                let max = |of: &[f32]| of.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+                let (like, unlike) = (max(like), max(unlike));
+                if like > unlike {
+                    sigmoid(like)
+                } else {
+                    -sigmoid(unlike)
+                }
+            }
+            Self::Sum(wanted) => {
+                let (like, unlike) = similarities.split_at(*wanted);
+                like.iter().sum::<f32>() - unlike.iter().sum::<f32>()
+            }
+            Self::Discover => {
+                let (target, context) = similarities.split_at(1);
+                let side = |pair: &[f32]| match pair[0].total_cmp(&pair[1]) {
+                    core::cmp::Ordering::Greater => 1.0,
+                    core::cmp::Ordering::Equal => 0.0,
+                    core::cmp::Ordering::Less => -1.0,
+                };
+                let sides: f32 = context.chunks_exact(2).map(side).sum();
+                sides + sigmoid(target[0])
+            }
+            Self::Context => {
+                let loss = |pair: &[f32]| soft_sign((pair[0] - pair[1] - MARGIN).min(0.0));
+                similarities.chunks_exact(2).map(loss).sum()
+            }
+            Self::Feedback { target, pairs } => {
+                let first = target * similarities[0];
+                pairs.iter().fold(first, |sum, &(x, y, weight)| {
+                    sum + weight * (similarities[1 + x] - similarities[1 + y])
+                })
+            }
+        }
+    }
+}
+
+/// Between -1 and 1, without a division by zero and without an exponential.
+fn soft_sign(x: f32) -> f32 {
+    x / (1.0 + x.abs())
+}
+
+/// Between 0 and 1.
+fn sigmoid(x: f32) -> f32 {
+    0.5 * (soft_sign(x) + 1.0)
+}
+
+/// The pairs of differently rated examples, the better one first, best ratings first.
+fn pairs(ratings: &[f32], power: f32, weight: f32) -> Vec<(usize, usize, f32)> {
+    let mut order: Vec<usize> = (0..ratings.len()).collect();
+    order.sort_by(|&x, &y| ratings[y].total_cmp(&ratings[x]));
+    let mut pairs = Vec::new();
+    for (place, &better) in order.iter().enumerate() {
+        for &worse in &order[place + 1..] {
+            let difference = ratings[better] - ratings[worse];
+            if difference > 0.0 {
+                pairs.push((better, worse, libm::powf(difference, power) * weight));
+            }
+        }
+    }
+    pairs
+}
+
+/// Twice the mean of `like` minus the mean of `unlike`, or the mean of `like` alone.
+///
+/// # Errors
+/// `Invalid` when `like` is empty or the vectors are not of one shape.
+pub(super) fn average(like: &[&Vector], unlike: &[&Vector]) -> Result<Vector, Error> {
+    if like.is_empty() {
+        return Err(Error::invalid(
+            "at least one example of what is wanted is needed for an average",
+        ));
+    }
+    let mut average = mean(like)?;
+    if !unlike.is_empty() {
+        let other = mean(unlike)?;
+        for (x, y) in average.iter_mut().zip(other) {
+            *x = *x + *x - y;
+        }
+    }
+    Ok(Vector::Dense(average))
+}
+
+fn mean(vectors: &[&Vector]) -> Result<Vec<f32>, Error> {
+    let mut sum: Vec<f32> = Vec::new();
+    for vector in vectors {
+        let Vector::Dense(row) = vector else {
+            return Err(Error::invalid("examples must be vectors of the field"));
+        };
+        sum.resize(sum.len().max(row.len()), 0.0);
+        for (x, y) in sum.iter_mut().zip(row) {
+            *x += y;
+        }
+    }
+    let count = vectors.len() as f32;
+    sum.iter_mut().for_each(|x| *x /= count);
+    Ok(sum)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_best_example_decides_and_its_side_the_sign() {
+        let best = Combine::Best(2);
+        assert_eq!(best.score(&[1.0, 3.0, 2.0]), sigmoid(3.0));
+        assert_eq!(best.score(&[1.0, 2.0, 3.0]), -sigmoid(3.0));
+        assert_eq!(best.score(&[1.0, 3.0, 3.0]), -sigmoid(3.0));
+        assert!((Combine::Best(1).score(&[-4.0]) - 0.1).abs() < 1e-6);
+        assert_eq!(Combine::Best(0).score(&[0.0]), -0.5);
+        assert_eq!(Combine::Sum(1).score(&[-4.0, 1.0, 2.0]), -7.0);
+    }
+
+    #[test]
+    fn sides_count_before_the_target() {
+        let score = |of: &[f32]| Combine::Discover.score(of);
+        assert_eq!(score(&[0.0, 2.0, 1.0]), 1.5);
+        assert_eq!(score(&[1.0, 1.0, 2.0, 2.0, 2.0]), -1.0 + 0.75);
+        assert_eq!(score(&[0.0]), 0.5);
+    }
+
+    #[test]
+    fn the_right_side_of_every_pair_is_as_good_as_can_be() {
+        let score = |of: &[f32]| Combine::Context.score(of);
+        assert_eq!(score(&[3.0, 1.0, 5.0, 4.0]), 0.0);
+        assert_eq!(score(&[0.0, 1.0]), -(1.0 + MARGIN) / (2.0 + MARGIN));
+        let tie = score(&[1.0, 1.0]);
+        assert!(tie < 0.0 && tie > -1e-6);
+    }
+
+    #[test]
+    fn ratings_weigh_the_pairs_they_order() {
+        assert_eq!(pairs(&[0.5, 0.5], 1.0, 1.0), []);
+        assert_eq!(
+            pairs(&[0.0, 2.0, 1.0], 2.0, 0.5),
+            [(1, 2, 0.5), (1, 0, 2.0), (2, 0, 0.5)]
+        );
+        let feedback = Combine::Feedback {
+            target: 2.0,
+            pairs: vec![(1, 0, 3.0)],
+        };
+        assert_eq!(feedback.score(&[1.0, 4.0, 5.0]), 2.0 + 3.0);
+    }
+
+    #[test]
+    fn averages_are_arithmetic() {
+        let row = |x: f32| Vector::Dense(vec![x, 0.0]);
+        let (a, b, c) = (row(1.0), row(2.0), row(5.0));
+        assert_eq!(average(&[&a, &b], &[]), Ok(row(1.5)));
+        assert_eq!(average(&[&a, &b], &[&c]), Ok(row(-2.0)));
+        assert!(average(&[], &[&c]).is_err());
+    }
+}

@@ -1,0 +1,382 @@
+//! One search of a search: what it ranks, and how.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use filter::compile;
+use model::{
+    Error, Filter, Metric, OrderBy, PointId, Prefetch, Rank, SearchParams, Strategy, Vector,
+    VectorName, VectorQuery,
+};
+use rows::{RowId, TopK};
+
+use super::examples::{self, Scorer};
+use super::{Found, Hit, Run, Told, UNRANKED_SCORE, both, formula, fusion, metric, told};
+use crate::collection::Place;
+use crate::plan::{self, Nearest};
+use crate::prepared::{Comparison, Prepared};
+use crate::segment::LiveSegment;
+use crate::source::Source;
+
+/// One search of a search.
+pub(super) struct Stage<'a> {
+    pub(super) prefetch: &'a [Prefetch],
+    /// Its inputs are resolved.
+    pub(super) rank: Option<&'a Rank>,
+    /// Its own condition and those around it.
+    pub(super) filter: Option<Cow<'a, Filter>>,
+    pub(super) params: &'a SearchParams,
+    pub(super) bound: Option<f32>,
+    pub(super) limit: usize,
+    /// The limit without what is skipped.
+    pub(super) page: usize,
+}
+
+/// What a stage chooses among.
+pub(super) enum Among<'a> {
+    /// All points that match, but inputs.
+    Matching(Option<&'a Filter>),
+    /// These, ascending.
+    These(Vec<Place>),
+}
+
+impl Stage<'_> {
+    /// This stage with another limit, without its prefetches and conditions, which its caller has
+    /// seen to.
+    fn keeping(&self, limit: usize) -> Stage<'_> {
+        Stage {
+            prefetch: &[],
+            rank: None,
+            filter: None,
+            params: self.params,
+            bound: self.bound,
+            limit,
+            page: limit,
+        }
+    }
+}
+
+impl Run<'_> {
+    /// # Errors
+    /// As [`Collection::search`](crate::Collection::search).
+    pub(super) fn stage(&self, stage: &Stage<'_>) -> Result<Found, Error> {
+        let sources = self.sources(stage)?;
+        let among = if sources.is_empty() {
+            Among::Matching(stage.filter.as_deref())
+        } else {
+            let hits = sources.iter().flat_map(|found| &found.hits);
+            let places: BTreeSet<Place> = hits.map(|hit| hit.place).collect();
+            Among::These(places.into_iter().collect())
+        };
+        let Some(rank) = stage.rank else {
+            if !sources.is_empty() {
+                return Err(Error::invalid("prefetches need a query that ranks them"));
+            }
+            no_bound(stage)?;
+            return Ok(self.by_id(&among, stage.limit));
+        };
+        match rank {
+            Rank::Nearest { field, to } => self.to_vector(stage, &among, field, given(to)?),
+            Rank::Diverse {
+                field,
+                to,
+                diversity,
+                candidates,
+            } => {
+                let candidates = candidates.unwrap_or(stage.page);
+                let nearest = stage.keeping(candidates);
+                let mut found = self.to_vector(&nearest, &among, field, given(to)?)?;
+                let at = self.collection.field(field)?;
+                found.hits = self.diverse(at, found.hits, *diversity, stage.limit);
+                Ok(found)
+            }
+            Rank::Recommend {
+                field,
+                like,
+                unlike,
+                strategy: Strategy::AverageVector,
+            } => {
+                let average = self.average(field, like, unlike)?;
+                self.to_vector(stage, &among, field, &average)
+            }
+            Rank::Recommend { field, .. }
+            | Rank::Discover { field, .. }
+            | Rank::Context { field, .. } => self.by_examples(stage, &among, field, rank),
+            Rank::Feedback(feedback) => self.by_examples(stage, &among, &feedback.field, rank),
+            Rank::Fusion(method) => {
+                let scores = fusion::fuse(method, &sources)?;
+                Ok(self.at_least(stage, scores))
+            }
+            Rank::Formula(formula) => {
+                let scores = formula::scores(self.collection, formula, &sources)?;
+                Ok(self.at_least(stage, scores))
+            }
+            Rank::OrderBy(order) => {
+                no_bound(stage)?;
+                self.by_value(&among, order, stage.limit)
+            }
+            Rank::Sample { seed } => {
+                let filter = self.listing(&among);
+                let seed = seed.unwrap_or_default();
+                let places = self
+                    .collection
+                    .sample(filter.as_ref(), None, stage.limit, seed);
+                Ok(unranked(places))
+            }
+        }
+    }
+
+    /// What the prefetches of a stage find.
+    fn sources(&self, stage: &Stage<'_>) -> Result<Vec<Found>, Error> {
+        let source = |prefetch: &Prefetch| {
+            self.stage(&Stage {
+                prefetch: &prefetch.prefetch,
+                rank: prefetch.rank.as_ref(),
+                filter: both(stage.filter.as_ref(), prefetch.filter.as_ref()),
+                params: &prefetch.params,
+                bound: prefetch.score_bound,
+                limit: prefetch.limit,
+                page: prefetch.limit,
+            })
+        };
+        stage.prefetch.iter().map(source).collect()
+    }
+
+    /// The one vector that examples come to.
+    fn average(
+        &self,
+        field: &VectorName,
+        like: &[VectorQuery],
+        unlike: &[VectorQuery],
+    ) -> Result<Vector, Error> {
+        let kind = self.collection.schema.vectors[self.collection.field(field)?].kind;
+        let (like, unlike) = (all_given(like)?, all_given(unlike)?);
+        for vector in like.iter().chain(&unlike) {
+            Prepared::new(vector, kind)?;
+        }
+        examples::average(&like, &unlike)
+    }
+
+    /// By similarity to one vector.
+    fn to_vector(
+        &self,
+        stage: &Stage<'_>,
+        among: &Among<'_>,
+        field: &VectorName,
+        to: &Vector,
+    ) -> Result<Found, Error> {
+        let at = self.collection.field(field)?;
+        let kind = self.collection.schema.vectors[at].kind;
+        let query = Prepared::new(to, kind)?;
+        let hits = match among {
+            Among::Matching(filter) => self.nearest(stage, at, &query, *filter),
+            Among::These(places) => self.compared(at, &query, places),
+        };
+        let hits = self.collection.best(hits, stage.limit);
+        let told = told(metric(kind));
+        Ok(Found {
+            hits: bounded(hits, stage.bound, metric(kind), told),
+            told,
+        })
+    }
+
+    /// The best hits of all segments, in no order.
+    fn nearest(
+        &self,
+        stage: &Stage<'_>,
+        at: usize,
+        query: &Prepared,
+        filter: Option<&Filter>,
+    ) -> Vec<Hit> {
+        let ask = Nearest {
+            field: at,
+            vector: query,
+            // Inputs are found too and then left out.
+            wanted: stage.limit.saturating_add(self.inputs.len()),
+            filter,
+            params: stage.params,
+            switches: self.switches,
+        };
+        let mut hits: Vec<Hit> = Vec::new();
+        self.scratch.with(|scratch| {
+            for (segment, live) in self.collection.segments().enumerate() {
+                let found = plan::nearest(live, &self.collection.schema, &ask, scratch);
+                hits.extend(found.into_iter().map(|scored| {
+                    let row = scored.row;
+                    Hit::scored(Place { segment, row }, scored.score)
+                }));
+            }
+        });
+        if !self.inputs.is_empty() {
+            hits.retain(|hit| !self.inputs.contains(&hit.place));
+        }
+        hits
+    }
+
+    /// Each of `places` that has a similarity to `query`.
+    fn compared(&self, at: usize, query: &Prepared, places: &[Place]) -> Vec<Hit> {
+        let mut hits = Vec::with_capacity(places.len());
+        for run in places.chunk_by(|a, b| a.segment == b.segment) {
+            let block = &self.collection.segment(run[0].segment).segment.block;
+            let mut comparison = Comparison::new(query, &block.vectors[at]);
+            hits.extend(run.iter().filter_map(|&place| {
+                let score = comparison.of(place.row)?;
+                Some(Hit::scored(place, score))
+            }));
+        }
+        hits
+    }
+
+    /// By a score that depends on several vectors: every row is compared with each of them.
+    fn by_examples(
+        &self,
+        stage: &Stage<'_>,
+        among: &Among<'_>,
+        field: &VectorName,
+        rank: &Rank,
+    ) -> Result<Found, Error> {
+        let at = self.collection.field(field)?;
+        let kind = self.collection.schema.vectors[at].kind;
+        let mut prepare = |vector: &VectorQuery| Prepared::new(given(vector)?, kind);
+        let mut hits = Vec::new();
+        if let Some(scorer) = Scorer::new(rank, &mut prepare)? {
+            for (segment, live) in self.collection.segments().enumerate() {
+                if stage.params.indexed_only && live.segment.graph(at).is_none() {
+                    continue;
+                }
+                let rows = self.rows(among, segment, live);
+                let vectors = &live.segment.block.vectors[at];
+                let mut comparisons = scorer.compare(vectors);
+                let mut top = TopK::new(stage.limit);
+                for row in rows {
+                    if vectors.has(row) {
+                        top.offer(row, scorer.score(&mut comparisons, row));
+                    }
+                }
+                hits.extend(top.into_sorted().into_iter().map(|scored| {
+                    let row = scored.row;
+                    Hit::scored(Place { segment, row }, scored.score)
+                }));
+            }
+        }
+        let hits = self.collection.best(hits, stage.limit);
+        Ok(Found {
+            hits: bounded(hits, stage.bound, metric(kind), Told::Score),
+            told: Told::Score,
+        })
+    }
+
+    /// The rows of one segment that are chosen among, ascending.
+    fn rows(&self, among: &Among<'_>, segment: usize, live: &LiveSegment) -> Vec<RowId> {
+        match among {
+            Among::These(places) => {
+                let here = places.iter().filter(|place| place.segment == segment);
+                here.map(|place| place.row).collect()
+            }
+            Among::Matching(filter) => {
+                let rows = match filter {
+                    None => live.live(),
+                    Some(filter) => {
+                        let source = Source::new(&live.segment, &self.collection.schema);
+                        compile(filter, &source).rows(Some(&live.live()))
+                    }
+                };
+                let input = |row: RowId| self.inputs.contains(&Place { segment, row });
+                rows.iter().filter(|&row| !input(row)).collect()
+            }
+        }
+    }
+
+    /// The best of `hits`, down to the bound.
+    fn at_least(&self, stage: &Stage<'_>, hits: Vec<Hit>) -> Found {
+        let mut hits = self.collection.best(hits, stage.limit);
+        if let Some(bound) = stage.bound {
+            let within = hits.iter().take_while(|hit| hit.score >= bound).count();
+            hits.truncate(within);
+        }
+        Found {
+            hits,
+            told: Told::Score,
+        }
+    }
+
+    fn by_id(&self, among: &Among<'_>, limit: usize) -> Found {
+        let filter = self.listing(among);
+        unranked(self.collection.by_id(filter.as_ref(), None, 0, limit))
+    }
+
+    fn by_value(&self, among: &Among<'_>, order: &OrderBy, limit: usize) -> Result<Found, Error> {
+        let filter = self.listing(among);
+        let values = self.collection.by_value(order, filter.as_ref(), 0, limit)?;
+        let hit = |(value, place)| Hit {
+            place,
+            score: UNRANKED_SCORE,
+            order_value: Some(value),
+        };
+        Ok(Found {
+            hits: values.into_iter().map(hit).collect(),
+            told: Told::Score,
+        })
+    }
+
+    /// The condition of being among what a stage chooses among.
+    fn listing(&self, among: &Among<'_>) -> Option<Filter> {
+        let ids = |places: &mut dyn Iterator<Item = &Place>| -> Vec<PointId> {
+            places
+                .map(|&place| self.collection.id_at(place).into())
+                .collect()
+        };
+        match among {
+            Among::These(places) => Some(Filter::HasId(ids(&mut places.iter()))),
+            Among::Matching(filter) if self.inputs.is_empty() => filter.cloned(),
+            Among::Matching(filter) => {
+                let inputs = Filter::HasId(ids(&mut self.inputs.iter()));
+                let mut parts = vec![Filter::Not(Box::new(inputs))];
+                parts.extend(filter.cloned());
+                Some(Filter::All(parts))
+            }
+        }
+    }
+}
+
+fn unranked(places: Vec<Place>) -> Found {
+    let hit = |place| Hit::scored(place, UNRANKED_SCORE);
+    Found {
+        hits: places.into_iter().map(hit).collect(),
+        told: Told::Score,
+    }
+}
+
+/// The results up to the first that is not better than `bound`, which is a distance for metrics
+/// that have one even where the scores are none.
+fn bounded(mut hits: Vec<Hit>, bound: Option<f32>, metric: Metric, told: Told) -> Vec<Hit> {
+    let Some(bound) = bound else {
+        return hits;
+    };
+    let better = |hit: &Hit| match super::told(metric) {
+        Told::Score => told.of(hit.score) > bound,
+        Told::Root | Told::Negation => told.of(hit.score) < bound,
+    };
+    let within = hits.iter().take_while(|hit| better(hit)).count();
+    hits.truncate(within);
+    hits
+}
+
+fn no_bound(stage: &Stage<'_>) -> Result<(), Error> {
+    match stage.bound {
+        Some(_) => Err(Error::invalid("a bound needs a query that gives scores")),
+        None => Ok(()),
+    }
+}
+
+/// The vector of a resolved input.
+fn given(input: &VectorQuery) -> Result<&Vector, Error> {
+    match input {
+        VectorQuery::Vector(vector) => Ok(vector),
+        VectorQuery::Point(_) => Err(Error::internal("an input was not resolved")),
+    }
+}
+
+fn all_given(inputs: &[VectorQuery]) -> Result<Vec<&Vector>, Error> {
+    inputs.iter().map(given).collect()
+}
