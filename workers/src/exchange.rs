@@ -14,7 +14,7 @@ pub(crate) async fn answer(listener: &Listener, mut request: Request) -> Result<
     let announced = request.headers().get("content-length")?;
     let announced = announced.and_then(|length| length.parse::<u64>().ok());
     if announced.is_some_and(|bytes| bytes > listener.body_bytes_max() as u64) {
-        return encode(listener.too_large(&uri, announced));
+        return encode(listener.too_large(&uri, announced)).await;
     }
     let method = request.method().to_string();
     let mut builder = http::Request::builder().method(method.as_str()).uri(uri);
@@ -22,12 +22,14 @@ pub(crate) async fn answer(listener: &Listener, mut request: Request) -> Result<
         builder = builder.header(name, value);
     }
     let body = Bytes::from(request.bytes().await?);
-    let decoded = builder.body(body).map_err(not_http)?;
-    encode(listener.serve(decoded).await)
+    let decoded = builder.body(gateway::Body::Whole(body)).map_err(not_http)?;
+    encode(listener.exchange(decoded).await).await
 }
 
-fn encode(response: gateway::Response) -> Result<Response> {
+async fn encode(response: gateway::Response) -> Result<Response> {
     let (parts, body) = response.into_parts();
+    let body = body.collect(usize::MAX).await.map_err(not_http)?;
+    let body = body.unwrap_or_default();
     let headers = Headers::new();
     for (name, value) in &parts.headers {
         headers.append(name.as_str(), value.to_str().map_err(not_http)?)?;

@@ -1,6 +1,6 @@
 //! Which collections and aliases exist: a pure value, changed only through its journal.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,7 +9,7 @@ use model::{
     Schema, Subject,
 };
 use storage::Ulid;
-use storage::codec::{self, CatalogChange, CatalogState};
+use storage::codec::{self, CatalogChange, CatalogState, SnapshotEntry};
 
 use crate::journal::State;
 
@@ -31,8 +31,12 @@ pub(crate) struct Catalog {
     aliases: Arc<BTreeMap<CollectionRef, CollectionName>>,
     /// What dialects keep, by database.
     attributes: Arc<BTreeMap<DatabaseName, Arc<Object>>>,
-    /// Dropped collections of which objects may be left. Not part of checkpoints, which are
-    /// written only when it is empty: until then, replaying the log finds them again.
+    /// Kept snapshots by identity, and so oldest first.
+    snapshots: Arc<BTreeMap<Ulid, Arc<SnapshotEntry>>>,
+    /// Identities of which nothing is needed any more, or nothing yet, and objects may be left:
+    /// dropped collections, snapshots that were let go, and whatever is being written. Not part of
+    /// checkpoints, which are written only when it is empty: until then, replaying the log finds
+    /// them again.
     dropped: Arc<Vec<Ulid>>,
 }
 
@@ -63,6 +67,7 @@ impl Catalog {
                     .map(|(name, kept)| (name, Arc::new(kept)))
                     .collect(),
             ),
+            snapshots: Arc::new(by_identity(state.snapshots)),
             dropped: Arc::default(),
         })
     }
@@ -85,6 +90,11 @@ impl Catalog {
                 .attributes
                 .iter()
                 .map(|(name, kept)| (name.clone(), Object::clone(kept)))
+                .collect(),
+            snapshots: self
+                .snapshots
+                .values()
+                .map(|entry| SnapshotEntry::clone(entry))
                 .collect(),
         };
         // What is in the catalog was encoded once before, into its log.
@@ -127,12 +137,34 @@ impl Catalog {
         Ok(self.attributes.get(database).cloned().unwrap_or_default())
     }
 
-    /// Dropped collections of which objects may be left.
+    /// Kept snapshots, oldest first.
+    pub(crate) fn snapshots(&self) -> impl Iterator<Item = &Arc<SnapshotEntry>> {
+        self.snapshots.values()
+    }
+
+    /// The snapshot of this identity, if it is kept.
+    pub(crate) fn snapshot(&self, id: Ulid) -> Option<&Arc<SnapshotEntry>> {
+        self.snapshots.get(&id)
+    }
+
+    /// Whether a collection has this identity.
+    pub(crate) fn has_collection(&self, id: Ulid) -> bool {
+        self.collections.values().any(|known| known.id == id)
+    }
+
+    /// Every part that kept snapshots need, with the collection that it belongs to.
+    pub(crate) fn pins(&self) -> BTreeSet<(Ulid, Ulid)> {
+        let pins = self.snapshots.values().flat_map(|entry| &entry.pins);
+        pins.flat_map(|(owner, parts)| parts.iter().map(move |part| (*owner, *part)))
+            .collect()
+    }
+
+    /// Identities of which objects may be left.
     pub(crate) fn dropped(&self) -> &[Ulid] {
         &self.dropped
     }
 
-    /// The same catalog, knowing that no object of the dropped collection `id` is left.
+    /// The same catalog, knowing that no object of `id` is left but those that are pinned.
     pub(crate) fn purged(&self, id: Ulid) -> Self {
         let mut next = self.clone();
         Arc::make_mut(&mut next.dropped).retain(|dropped| *dropped != id);
@@ -165,6 +197,79 @@ impl Catalog {
         };
         Arc::make_mut(&mut self.aliases).retain(|alias, target| !points_here(alias, target));
         Ok(true)
+    }
+
+    fn keep(&mut self, entry: &SnapshotEntry) -> Result<(), Error> {
+        let same =
+            |other: &&Arc<SnapshotEntry>| other.scope == entry.scope && other.name == entry.name;
+        if self.snapshots.values().any(|other| same(&other)) {
+            let message = format!("a snapshot `{}` exists already", entry.name);
+            return Err(Error::new(
+                ErrorKind::AlreadyExists,
+                Subject::Request,
+                message,
+            ));
+        }
+        self.claim(entry.id);
+        Arc::make_mut(&mut self.snapshots).insert(entry.id, Arc::new(entry.clone()));
+        Ok(())
+    }
+
+    fn let_go(&mut self, id: Ulid) -> bool {
+        let Some(entry) = Arc::make_mut(&mut self.snapshots).remove(&id) else {
+            return false;
+        };
+        // What it pinned of collections that are gone is needed by nobody now, unless another
+        // snapshot pins it too.
+        let owners = entry.pins.iter().map(|(owner, _)| *owner);
+        let gone: Vec<Ulid> = owners
+            .filter(|owner| !self.has_collection(*owner))
+            .collect();
+        let dropped = Arc::make_mut(&mut self.dropped);
+        dropped.push(id);
+        dropped.extend(gone);
+        true
+    }
+
+    /// Something has this identity from now on.
+    fn claim(&mut self, id: Ulid) {
+        Arc::make_mut(&mut self.dropped).retain(|other| *other != id);
+    }
+
+    fn restore(
+        &mut self,
+        database: &DatabaseName,
+        collections: &[(CollectionRef, (Ulid, Schema))],
+        aliases: Option<&[(CollectionRef, CollectionName)]>,
+    ) -> Result<(), Error> {
+        known_database(database)?;
+        if let Some(aliases) = aliases {
+            let others = self
+                .collections
+                .keys()
+                .filter(|name| name.database == *database);
+            for name in others.cloned().collect::<Vec<_>>() {
+                self.drop(&name)?;
+            }
+            let kept = Arc::make_mut(&mut self.aliases);
+            kept.retain(|alias, _| alias.database != *database);
+            kept.extend(aliases.iter().cloned());
+        }
+        for (name, (id, schema)) in collections {
+            if self.aliases.contains_key(name) {
+                return Err(taken(name));
+            }
+            self.claim(*id);
+            let known = Registered {
+                name: name.clone(),
+                id: *id,
+                schema: Arc::new(schema.clone()),
+            };
+            // Unlike a drop, this leaves the aliases alone.
+            let replaced = Arc::make_mut(&mut self.collections).insert(name.clone(), known);
+            Arc::make_mut(&mut self.dropped).extend(replaced.map(|known| known.id));
+        }
+        Ok(())
     }
 
     fn change_alias(&mut self, database: &DatabaseName, change: &AliasChange) -> Result<(), Error> {
@@ -234,6 +339,23 @@ impl State for Catalog {
                 Arc::make_mut(&mut next.attributes).insert(database.clone(), kept);
                 Outcome::Done
             }
+            CatalogChange::Reserve { ids } => {
+                Arc::make_mut(&mut next.dropped).extend(ids);
+                Outcome::Done
+            }
+            CatalogChange::Keep(entry) => {
+                next.keep(entry)?;
+                Outcome::Done
+            }
+            CatalogChange::LetGo { id } => Outcome::Existed(next.let_go(*id)),
+            CatalogChange::Restore {
+                database,
+                collections,
+                aliases,
+            } => {
+                next.restore(database, collections, aliases.as_deref())?;
+                Outcome::Done
+            }
         };
         Ok((next, outcome))
     }
@@ -241,6 +363,11 @@ impl State for Catalog {
     fn is_saturated(&self) -> bool {
         false
     }
+}
+
+fn by_identity(entries: Vec<SnapshotEntry>) -> BTreeMap<Ulid, Arc<SnapshotEntry>> {
+    let entries = entries.into_iter().map(|entry| (entry.id, Arc::new(entry)));
+    entries.collect()
 }
 
 /// There is one database: the model has no command yet that creates others.

@@ -10,15 +10,17 @@
 //! | [`scrub`] | checks what opening leaves unread |
 //! | [`upkeep`] | the background loop: what is to be done next |
 //! | [`job`] | one job of the engine, from its inputs to the installed result |
+//! | [`freeze`] | the state of one moment as immutable objects |
 //! | [`garbage`] | which objects nobody needs any more |
 
 pub(crate) mod content;
+pub(crate) mod freeze;
 pub(crate) mod garbage;
 pub(crate) mod handle;
 mod job;
 mod manifest;
 pub(crate) mod parts;
-mod recover;
+pub(crate) mod recover;
 mod scrub;
 mod upkeep;
 
@@ -26,7 +28,7 @@ use std::sync::{Arc, OnceLock};
 
 use engine::JobPolicy;
 use model::{CollectionInfo, CollectionName, Error, Outcome, Status, WriteOp};
-use storage::{BlobKey, codec};
+use storage::{BlobKey, Ulid, codec};
 
 use crate::journal::{Cause, Journal};
 use crate::shared::Shared;
@@ -37,6 +39,7 @@ use upkeep::Upkeep;
 /// An open collection.
 pub(crate) struct Live {
     name: CollectionName,
+    id: Ulid,
     shared: Arc<Shared>,
     prefix: BlobKey,
     journal: Arc<Journal<Content>>,
@@ -46,6 +49,11 @@ pub(crate) struct Live {
 }
 
 impl Live {
+    /// Its identity.
+    pub(crate) fn id(&self) -> Ulid {
+        self.id
+    }
+
     /// The newest content. Whoever holds it sees one state, whatever is written meanwhile.
     pub(crate) fn content(&self) -> Arc<crate::journal::View<Content>> {
         self.journal.view()

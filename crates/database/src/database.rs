@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use futures::future::{Either, join_all, select};
 use model::{
-    AliasChange, BoxFuture, CollectionName, CollectionRef, Command, DatabaseName, Error, ErrorKind,
-    Executor, Outcome, Query, Reply, Schema, Subject, Visibility, WriteOp,
+    AliasChange, Archive, ArchiveOf, BoxFuture, ByteSource, CollectionName, CollectionRef, Command,
+    DatabaseName, Error, ErrorKind, Executor, Outcome, Query, Reply, Schema, SnapshotRecovery,
+    Subject, Visibility, WriteOp,
 };
 use storage::codec::{self, CatalogChange};
 use storage::log::{EntryKind, Log, LogError, Recovery, Replay};
@@ -27,6 +28,8 @@ use crate::stats::DatabaseStats;
 
 /// An open database.
 pub struct Database {
+    /// For work that goes on when its caller does not wait.
+    pub(crate) me: Weak<Self>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) catalog: Arc<Journal<Catalog>>,
     pub(crate) housekeeping: Housekeeping,
@@ -64,8 +67,10 @@ impl Database {
             state,
             position: *replay.position(),
         };
+        shared.pins.keep(view.state.pins());
         let checkpointed = checkpoint.map_or(0, |checkpoint| checkpoint.position.n);
-        let database = Arc::new_cyclic(|database: &std::sync::Weak<Self>| {
+        let database = Arc::new_cyclic(|database: &Weak<Self>| {
+            let me = database.clone();
             let database = database.clone();
             let host = Arc::clone(&shared.host);
             let catalog = match damage {
@@ -76,6 +81,8 @@ impl Database {
                     replay.into_log(),
                     Box::new(move |_| {
                         if let Some(database) = database.upgrade() {
+                            let pins = database.catalog.view().state.pins();
+                            database.shared.pins.keep(pins);
                             Housekeeping::kick(&database);
                         }
                     }),
@@ -83,6 +90,7 @@ impl Database {
             };
             let housekeeping = Housekeeping::new(checkpointed);
             Self {
+                me,
                 shared,
                 catalog,
                 housekeeping,
@@ -194,7 +202,12 @@ impl Database {
         self.change(CatalogChange::Drop { collection: name }).await
     }
 
-    async fn change(&self, change: CatalogChange) -> Result<Outcome, Error> {
+    /// The collection of this identity, if it is open.
+    pub(crate) fn open_collection(&self, id: Ulid) -> Option<Arc<Live>> {
+        self.handles().get(&id)?.live_if_open().cloned()
+    }
+
+    pub(crate) async fn change(&self, change: CatalogChange) -> Result<Outcome, Error> {
         let items = vec![codec::to_bytes(&change)?];
         self.catalog.commit(change, items).await
     }
@@ -278,11 +291,30 @@ impl Executor for Database {
                 operations,
                 visibility,
             } => Box::pin(self.write(collection, operations, visibility)),
+            Command::CreateSnapshot { scope, waiting } => {
+                Box::pin(self.create_snapshot(scope, waiting))
+            }
+            Command::DeleteSnapshot { scope, name } => Box::pin(self.delete_snapshot(scope, name)),
+            Command::RecoverSnapshot { recovery, location } => {
+                Box::pin(self.recover_from(recovery, location))
+            }
         }
     }
 
     fn query(&self, query: Query) -> BoxFuture<'_, Result<Reply, Error>> {
         Box::pin(query::answer(self, query))
+    }
+
+    fn archive(&self, of: ArchiveOf) -> BoxFuture<'_, Result<Archive, Error>> {
+        Box::pin(self.open_archive(of))
+    }
+
+    fn recover(
+        &self,
+        recovery: SnapshotRecovery,
+        archive: Box<dyn ByteSource>,
+    ) -> BoxFuture<'_, Result<Outcome, Error>> {
+        Box::pin(self.recover_archive(recovery, archive))
     }
 }
 

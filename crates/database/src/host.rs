@@ -1,6 +1,6 @@
 //! What the database asks of its surroundings: time, chance, and someone to do work.
 
-use model::BoxFuture;
+use model::{BoxFuture, ByteSource, Error, SnapshotLocation};
 
 /// A clock, a source of randomness and a scheduler.
 ///
@@ -28,4 +28,17 @@ pub trait Host: Send + Sync + 'static {
     /// Runs `work`, which keeps a processor busy for seconds or minutes, where it holds up nobody:
     /// natively on a thread of low priority. A host without threads runs it in place.
     fn run_heavy(&self, work: Box<dyn FnOnce() + Send>);
+
+    /// Opens what lies at `location`, outside of the database, for reading.
+    ///
+    /// # Errors
+    /// `Unsupported` where the host reaches nothing of the kind, as every host may say;
+    /// `Invalid` when there is nothing to be read.
+    fn fetch(
+        &self,
+        location: SnapshotLocation,
+    ) -> BoxFuture<'static, Result<Box<dyn ByteSource>, Error>> {
+        let refusal = Error::unsupported(format!("nothing can be fetched from {location:?} here"));
+        Box::pin(std::future::ready(Err(refusal)))
+    }
 }

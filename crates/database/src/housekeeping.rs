@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures::future::select;
 use model::Error;
 use storage::collect::collect_log;
-use storage::{ListOptions, Ulid};
+use storage::{ListOptions, Ulid, snapshot};
 
 use crate::database::Database;
 use crate::shared::{catalog_prefix, collection_prefix};
@@ -107,6 +107,10 @@ async fn run(database: Arc<Database>) {
 async fn tidy_up(database: &Database) -> Result<(), Error> {
     let dropped = database.catalog.view().state.dropped().to_vec();
     for id in dropped {
+        // Whoever reads or writes there says so when it ends.
+        if database.shared.pins.is_held(id) {
+            continue;
+        }
         purge(database, id).await?;
         database
             .catalog
@@ -136,23 +140,32 @@ async fn tidy_up(database: &Database) -> Result<(), Error> {
     Ok(())
 }
 
-/// Removes everything of a dropped collection, after the last write to it has been answered.
+/// Removes everything of a collection or snapshot that is gone, after the last write to it has
+/// been answered, but for what snapshots pin.
 async fn purge(database: &Database, id: Ulid) -> Result<(), Error> {
     if let Some(handle) = database.take_handle(id) {
         let reason = Error::no_collection(handle.registered().name.name.as_str());
         handle.close(reason).await;
     }
     let store = &*database.shared.store;
-    let folder = format!("{}/", collection_prefix(id));
-    let objects = store
-        .list(ListOptions {
-            prefix: &folder,
-            ..ListOptions::default()
-        })
-        .await?;
-    for object in &objects {
-        store.delete(&object.key).await?;
+    let mut removed = 0;
+    for prefix in [collection_prefix(id), snapshot::prefix(id)?] {
+        let folder = format!("{prefix}/");
+        let objects = store
+            .list(ListOptions {
+                prefix: &folder,
+                ..ListOptions::default()
+            })
+            .await?;
+        for object in objects {
+            let part = Ulid::parse(object.key.last_segment());
+            if part.is_some_and(|part| database.shared.pins.has(id, part)) {
+                continue;
+            }
+            store.delete(&object.key).await?;
+            removed += 1;
+        }
     }
-    tracing::info!(collection = %id, objects = objects.len(), "removed a dropped collection");
+    tracing::info!(%id, objects = removed, "removed what nobody needs");
     Ok(())
 }

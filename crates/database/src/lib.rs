@@ -13,7 +13,9 @@
 //! | `housekeeping` | background work of the catalog |
 //! | `host` | what is asked of the surroundings |
 //! | `journal` | a value, the log of its changes, and the one writer that keeps the two together |
+//! | `pins` | what must stay stored for snapshots |
 //! | `query` | which state a query is asked of |
+//! | `snapshot` | states that are kept, carried away and brought back |
 //! | `stats` | what a database tells about itself |
 
 mod catalog;
@@ -26,9 +28,11 @@ mod journal;
 mod lookup;
 mod options;
 mod permits;
+mod pins;
 mod query;
 mod shared;
 mod signal;
+mod snapshot;
 mod stats;
 
 pub use database::{Database, Pinned};

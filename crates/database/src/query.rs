@@ -49,6 +49,7 @@ async fn in_time(
         Query::Within { query, .. } => Box::pin(in_time(database, *query, patience)).await,
         Query::ListCollections(name) => database.names(&name).map(Reply::Collections),
         Query::ListAliases(name) => aliases(database, &name),
+        Query::ListSnapshots(scope) => database.snapshots(&scope).map(Reply::Snapshots),
         Query::CollectionExists(name) => exists(database, &name),
         Query::DescribeCollection(name) => describe(database, &name).await,
         Query::ReadSchema(name) => schema(database, &name).await,

@@ -8,6 +8,7 @@ use storage::{BlobKey, BlobStore, Ulid};
 use crate::host::Host;
 use crate::options::Options;
 use crate::permits::Permits;
+use crate::pins::Pins;
 
 /// Store, host, settings and limits of one database.
 pub(crate) struct Shared {
@@ -15,6 +16,7 @@ pub(crate) struct Shared {
     pub(crate) host: Arc<dyn Host>,
     pub(crate) options: Options,
     pub(crate) permits: Arc<Permits>,
+    pub(crate) pins: Arc<Pins>,
     pub(crate) scratch: engine::ScratchPool,
     closing: AtomicBool,
 }
@@ -28,6 +30,7 @@ impl Shared {
             host,
             options,
             permits,
+            pins: Arc::default(),
             scratch,
             closing,
         }

@@ -5,8 +5,9 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use http::HeaderMap;
-use model::Executor;
+use model::{ByteSource, Executor};
 
+use crate::body::Upload;
 use crate::{Context, Counters, Grant, path};
 
 /// One request on its way to a handler.
@@ -23,12 +24,13 @@ pub struct Call<'a> {
     pub query: &'a str,
     /// The headers of the request.
     pub headers: &'a HeaderMap,
-    /// The body; empty when there is none.
+    /// The body; empty when there is none, or when the route takes it as it comes.
     pub body: Bytes,
     /// What the caller's key allows, for routes where only the body tells reads from writes.
     pub grant: Grant,
     pub(crate) params: Vec<(&'a str, String)>,
     pub(crate) started_micros: u64,
+    pub(crate) upload: Upload,
 }
 
 impl Call<'_> {
@@ -52,6 +54,11 @@ impl Call<'_> {
                 let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
                 (path::decode_form(name), path::decode_form(value))
             })
+    }
+
+    /// The body of a route that takes it as it comes; empty when it was taken before.
+    pub fn upload(&self) -> Box<dyn ByteSource> {
+        self.upload.take()
     }
 
     /// Seconds since the request came in.

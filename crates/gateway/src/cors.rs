@@ -1,7 +1,6 @@
 //! Requests of pages of any origin. Keys travel in headers and never in cookies, so a page can do
 //! no more than its key allows.
 
-use bytes::Bytes;
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
@@ -9,7 +8,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Method};
 
-use crate::Response;
+use crate::{Body, Response};
 
 const ANY: HeaderValue = HeaderValue::from_static("*");
 
@@ -22,7 +21,7 @@ pub(crate) fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
 
 /// Leave for whatever the browser asks.
 pub(crate) fn preflight(asked: &HeaderMap) -> Response {
-    let mut response = Response::new(Bytes::new());
+    let mut response = Response::new(Body::default());
     let headers = response.headers_mut();
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, ANY);
     headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("3600"));

@@ -71,6 +71,8 @@ pub enum Refusal {
         /// Longest body in bytes.
         bytes_max: usize,
     },
+    /// The body ended before it was whole.
+    BrokenOff,
     /// No pattern matches the path.
     NoRoute,
     /// A pattern matches the path, but not with this method.

@@ -1,4 +1,4 @@
-//! HTTP without a server: a request in memory in, a response in memory out.
+//! HTTP without a server: requests and responses are values.
 //!
 //! A [`Dialect`] is a table of [`Route`]s and the shapes of its refusals. A [`Gateway`] matches a
 //! request against the table, checks key, size and origin, and calls the route's handler, which
@@ -9,6 +9,7 @@
 //! | module | what is in it |
 //! |---|---|
 //! | [`access`] | who may do what: keys and what a route needs |
+//! | [`body`] | bodies in memory or piece by piece |
 //! | [`call`] | what a handler is given |
 //! | [`context`] | what the host lends: clock, metrics, build |
 //! | [`counters`] | responses per route and status |
@@ -20,6 +21,7 @@
 //! | [`token`] | signed tokens |
 
 pub mod access;
+pub mod body;
 pub mod call;
 pub mod context;
 mod cors;
@@ -37,11 +39,13 @@ mod unwind;
 use bytes::Bytes;
 
 pub use access::{Access, CollectionGrant, Denied, Grant, Keys, Level};
+pub use body::{Body, Intake};
 pub use call::Call;
 pub use context::{Build, Clock, Context, MetricsSource, Resources};
 pub use counters::{Count, Counters};
 pub use dialect::{Dialect, Memory, Refusal};
 pub use model::BoxFuture;
+pub use path::decode as percent_decoded;
 pub use route::{Handler, Route};
 pub use service::{Config, Gateway, Listener, Mount};
 pub use token::TokenFault;
@@ -49,5 +53,5 @@ pub use token::TokenFault;
 /// A request whose body is in memory.
 pub type Request = http::Request<Bytes>;
 
-/// A response whose body is in memory.
-pub type Response = http::Response<Bytes>;
+/// A response; few have a body that is not in memory.
+pub type Response = http::Response<Body>;

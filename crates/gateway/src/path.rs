@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// `text` with its `%XX` decoded; what is no UTF-8 becomes U+FFFD, a stray `%` stays.
-pub(crate) fn decode(text: &str) -> Cow<'_, str> {
+pub fn decode(text: &str) -> Cow<'_, str> {
     if !text.contains('%') {
         return Cow::Borrowed(text);
     }

@@ -3,7 +3,7 @@
 use http::Method;
 use model::BoxFuture;
 
-use crate::{Access, Call, Response};
+use crate::{Access, Call, Intake, Response};
 
 /// Decodes the call, asks the executor, encodes its answer; never fails, since an error is a
 /// response too.
@@ -17,6 +17,8 @@ pub struct Route {
     pub path: &'static str,
     /// What the caller must be allowed to do.
     pub access: Access,
+    /// What becomes of the body of a request.
+    pub intake: Intake,
     /// Answers it.
     pub handler: Handler,
     /// One line for the manual.

@@ -7,13 +7,14 @@ use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_LENGTH};
 use http::{HeaderValue, Method, Uri};
 use model::{BoxFuture, Executor};
 
+use crate::body::{Limited, Upload};
 use crate::call::seconds_since;
 use crate::counters::Took;
 use crate::router::{Found, Router};
 use crate::unwind::Guarded;
 use crate::{
-    Access, Call, Context, Counters, Dialect, Grant, Keys, Memory, Refusal, Request, Response,
-    cors, path,
+    Access, Body, Call, Context, Counters, Dialect, Grant, Intake, Keys, Memory, Refusal, Request,
+    Response, cors, path,
 };
 
 /// Settings of a gateway.
@@ -21,8 +22,10 @@ use crate::{
 pub struct Config {
     /// Who may do what.
     pub keys: Keys,
-    /// Longest body in bytes.
+    /// Longest body in bytes, but for routes that take it as it comes.
     pub body_bytes_max: usize,
+    /// Longest body of the others; `None`: whatever the store has room for.
+    pub upload_bytes_max: Option<u64>,
     /// Whether pages of other origins may use it.
     pub cors: bool,
 }
@@ -32,6 +35,7 @@ impl Default for Config {
         Self {
             keys: Keys::default(),
             body_bytes_max: 32 << 20,
+            upload_bytes_max: None,
             cors: true,
         }
     }
@@ -138,7 +142,7 @@ impl Gateway {
         }
     }
 
-    async fn serve(&self, mount: Mount, request: Request) -> Response {
+    async fn serve(&self, mount: Mount, request: http::Request<Body>) -> Response {
         let (parts, body) = request.into_parts();
         if self.config.cors && cors::is_preflight(&parts.method, &parts.headers) {
             return cors::preflight(&parts.headers);
@@ -150,9 +154,11 @@ impl Gateway {
             cors::allow(&mut response);
         }
         if parts.method == Method::HEAD {
-            let length = HeaderValue::from(response.body().len());
-            response.headers_mut().insert(CONTENT_LENGTH, length);
-            *response.body_mut() = Bytes::new();
+            if let Some(bytes) = response.body().len() {
+                let length = HeaderValue::from(bytes);
+                response.headers_mut().insert(CONTENT_LENGTH, length);
+            }
+            *response.body_mut() = Body::default();
         }
         response
     }
@@ -162,7 +168,7 @@ impl Gateway {
         mounted: &Mounted,
         path: &str,
         parts: &http::request::Parts,
-        body: Bytes,
+        body: Body,
     ) -> Response {
         let started_micros = self.context.clock.now_micros();
         let seconds = || seconds_since(&self.context, started_micros);
@@ -193,25 +199,27 @@ impl Gateway {
             }
             Found::Nothing => return dialect.refuse(&Refusal::NoRoute, seconds()),
         };
-        let response = if body.len() > self.config.body_bytes_max {
-            let bytes = Some(body.len() as u64);
-            dialect.refuse(&self.too_large(bytes), seconds())
-        } else {
-            let call = Call {
-                executor: &*self.executor,
-                context: &self.context,
-                counters: &mounted.counters,
-                memory: &*mounted.memory,
-                query: parts.uri.query().unwrap_or_default(),
-                headers: &parts.headers,
-                body,
-                grant,
-                params,
-                started_micros,
-            };
-            let handler = dialect.routes()[index].handler;
-            let answered = Guarded(Box::pin(async move { handler(call).await })).await;
-            answered.unwrap_or_else(|| dialect.refuse(&Refusal::Panicked, seconds()))
+        let route = &dialect.routes()[index];
+        let response = match self.take_in(route.intake, body).await {
+            Err(refusal) => dialect.refuse(&refusal, seconds()),
+            Ok((body, upload)) => {
+                let call = Call {
+                    executor: &*self.executor,
+                    context: &self.context,
+                    counters: &mounted.counters,
+                    memory: &*mounted.memory,
+                    query: parts.uri.query().unwrap_or_default(),
+                    headers: &parts.headers,
+                    body,
+                    grant,
+                    params,
+                    started_micros,
+                    upload,
+                };
+                let handler = route.handler;
+                let answered = Guarded(Box::pin(async move { handler(call).await })).await;
+                answered.unwrap_or_else(|| dialect.refuse(&Refusal::Panicked, seconds()))
+            }
         };
         let clock = &self.context.clock;
         let took = Took {
@@ -221,6 +229,29 @@ impl Gateway {
         let counters = &mounted.counters;
         counters.count(index, collection.as_deref(), response.status(), took);
         response
+    }
+
+    /// The body as the route wants it: in memory, or to be taken by the handler.
+    async fn take_in(&self, intake: Intake, body: Body) -> Result<(Bytes, Upload), Refusal> {
+        let announced = body.len();
+        match intake {
+            Intake::Whole => {
+                let bytes_max = self.config.body_bytes_max;
+                match body.collect(bytes_max).await {
+                    Ok(Some(bytes)) => Ok((bytes, Upload::new(None))),
+                    Ok(None) => Err(self.too_large(announced)),
+                    Err(_) => Err(Refusal::BrokenOff),
+                }
+            }
+            Intake::Stream => {
+                let source = body.into_source();
+                let source = match self.config.upload_bytes_max {
+                    Some(left) => Box::new(Limited { source, left }),
+                    None => source,
+                };
+                Ok((Bytes::new(), Upload::new(Some(source))))
+            }
+        }
     }
 
     async fn grant(
@@ -264,8 +295,36 @@ impl Gateway {
 
 impl Listener {
     /// Answers one request. The future never fails and does not panic when a handler does.
-    pub fn serve(&self, request: Request) -> BoxFuture<'_, Response> {
+    pub fn exchange(&self, request: http::Request<Body>) -> BoxFuture<'_, Response> {
         Box::pin(self.gateway.serve(self.mount, request))
+    }
+
+    /// As [`Self::exchange`], for hosts that hold every body in memory.
+    pub fn serve(&self, request: Request) -> BoxFuture<'_, http::Response<Bytes>> {
+        Box::pin(async move {
+            let uri = request.uri().clone();
+            let response = self.exchange(request.map(Body::Whole)).await;
+            let (parts, body) = response.into_parts();
+            if let Ok(Some(bytes)) = body.collect(usize::MAX).await {
+                return http::Response::from_parts(parts, bytes);
+            }
+            let (mounted, _) = self.gateway.resolve(self.mount, uri.path());
+            let refused = mounted.dialect.refuse(&Refusal::Panicked, 0.0);
+            let (parts, body) = refused.into_parts();
+            let bytes = body.collect(usize::MAX).await.ok().flatten();
+            http::Response::from_parts(parts, bytes.unwrap_or_default())
+        })
+    }
+
+    /// Whether the route of a request takes the body as it comes: a host then must not read it
+    /// first.
+    pub fn streams(&self, method: &Method, uri: &Uri) -> bool {
+        let normal = path::normal(uri.path());
+        let (mounted, path) = self.gateway.resolve(self.mount, &normal);
+        match mounted.router.find(method, path) {
+            Found::Route { index, .. } => mounted.dialect.routes()[index].intake == Intake::Stream,
+            Found::WrongMethod { .. } | Found::Nothing => false,
+        }
     }
 
     /// Longest body in bytes: a host need not read more, and answers [`Self::too_large`].

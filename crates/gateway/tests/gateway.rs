@@ -8,10 +8,13 @@ use std::task::{Context as TaskContext, Poll, Waker};
 
 use bytes::Bytes;
 use http::{Method, StatusCode};
-use model::{BoxFuture, Command, Error, Executor, Outcome, Query, Reply};
+use model::{
+    Archive, ArchiveOf, BoxFuture, ByteSource, Command, Error, Executor, Outcome, Query, Reply,
+    SnapshotRecovery,
+};
 use skerry_gateway::{
-    Access, Build, Call, Clock, Config, Context, Dialect, Gateway, Keys, Listener, MetricsSource,
-    Mount, Refusal, Request, Response, Route, manual,
+    Access, Body, Build, Call, Clock, Config, Context, Dialect, Gateway, Intake, Keys, Listener,
+    MetricsSource, Mount, Refusal, Request, Response, Route, manual,
 };
 
 /// Says what it was called with.
@@ -26,7 +29,7 @@ fn echo(call: Call<'_>) -> BoxFuture<'_, Response> {
             .query_pairs()
             .map(|(k, v)| format!("{k}={v}"))
             .collect();
-        Response::new(Bytes::from(format!("{name} {pairs:?} {}", call.seconds())))
+        Response::new(Bytes::from(format!("{name} {pairs:?} {}", call.seconds())).into())
     })
 }
 
@@ -34,11 +37,53 @@ fn broken(_: Call<'_>) -> BoxFuture<'_, Response> {
     Box::pin(async { panic!("on purpose") })
 }
 
+/// Says how many pieces it was given, and how long they were, one piece for each.
+fn tally(call: Call<'_>) -> BoxFuture<'_, Response> {
+    Box::pin(async move {
+        let mut lengths = Vec::new();
+        let mut upload = call.upload();
+        loop {
+            match upload.next().await {
+                Ok(Some(piece)) => lengths.push(Bytes::from(piece.len().to_string())),
+                Ok(None) => break,
+                Err(error) => lengths.push(Bytes::from(error.message)),
+            }
+            if lengths.len() > 9 {
+                break;
+            }
+        }
+        let source = Box::new(Pieces(lengths.into()));
+        Response::new(Body::Stream {
+            bytes: None,
+            source,
+        })
+    })
+}
+
+/// A body in pieces.
+struct Pieces(std::collections::VecDeque<Bytes>);
+
+impl ByteSource for Pieces {
+    fn next(&mut self) -> BoxFuture<'_, Result<Option<Bytes>, Error>> {
+        let piece = self.0.pop_front();
+        Box::pin(async move { Ok(piece) })
+    }
+}
+
 static ROUTES: &[Route] = &[
+    Route {
+        method: Method::POST,
+        path: "/uploads",
+        access: Access::Write,
+        intake: Intake::Stream,
+        handler: tally,
+        doc: "Takes a stream and gives one",
+    },
     Route {
         method: Method::GET,
         path: "/open/{name}",
         access: Access::Open,
+        intake: Intake::Whole,
         handler: echo,
         doc: "Open to all",
     },
@@ -46,6 +91,7 @@ static ROUTES: &[Route] = &[
         method: Method::GET,
         path: "/things/{name}",
         access: Access::Read,
+        intake: Intake::Whole,
         handler: echo,
         doc: "Reads a thing",
     },
@@ -53,6 +99,7 @@ static ROUTES: &[Route] = &[
         method: Method::PUT,
         path: "/things/{name}",
         access: Access::Write,
+        intake: Intake::Whole,
         handler: echo,
         doc: "Writes a thing",
     },
@@ -60,6 +107,7 @@ static ROUTES: &[Route] = &[
         method: Method::GET,
         path: "/broken",
         access: Access::Read,
+        intake: Intake::Whole,
         handler: broken,
         doc: "Breaks down",
     },
@@ -77,13 +125,14 @@ impl Dialect for Toy {
     }
 
     fn refuse(&self, refusal: &Refusal, _: f64) -> Response {
-        let mut response = Response::new(Bytes::from(format!("{} {refusal:?}", self.0)));
+        let mut response = Response::new(Bytes::from(format!("{} {refusal:?}", self.0)).into());
         *response.status_mut() = match refusal {
             Refusal::NoKey | Refusal::WrongKey | Refusal::Token(_) | Refusal::Unanswered(_) => {
                 StatusCode::UNAUTHORIZED
             }
             Refusal::Forbidden(_) => StatusCode::FORBIDDEN,
             Refusal::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Refusal::BrokenOff => StatusCode::BAD_REQUEST,
             Refusal::NoRoute => StatusCode::NOT_FOUND,
             Refusal::WrongMethod { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Refusal::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
@@ -101,6 +150,18 @@ impl Executor for Nothing {
 
     fn query(&self, _: Query) -> BoxFuture<'_, Result<Reply, Error>> {
         Box::pin(async { Ok(Reply::Count(0)) })
+    }
+
+    fn archive(&self, _: ArchiveOf) -> BoxFuture<'_, Result<Archive, Error>> {
+        Box::pin(async { Err(Error::internal("there is no archive")) })
+    }
+
+    fn recover(
+        &self,
+        _: SnapshotRecovery,
+        _: Box<dyn ByteSource>,
+    ) -> BoxFuture<'_, Result<Outcome, Error>> {
+        Box::pin(async { Ok(Outcome::Done) })
     }
 }
 
@@ -154,7 +215,7 @@ fn request(method: &str, path: &str) -> Request {
         .unwrap()
 }
 
-fn serve(listener: &Listener, request: Request) -> Response {
+fn serve(listener: &Listener, request: Request) -> http::Response<Bytes> {
     let mut context = TaskContext::from_waker(Waker::noop());
     match pin!(listener.serve(request)).poll(&mut context) {
         Poll::Ready(response) => response,
@@ -162,7 +223,7 @@ fn serve(listener: &Listener, request: Request) -> Response {
     }
 }
 
-fn text(response: &Response) -> &str {
+fn text(response: &http::Response<Bytes>) -> &str {
     core::str::from_utf8(response.body()).unwrap()
 }
 
@@ -231,8 +292,11 @@ fn long_bodies_are_refused_in_the_words_of_the_dialect() {
         "red BodyTooLarge { bytes: Some(4), bytes_max: 3 }"
     );
     let early = listener.too_large(&"/things/a".parse().unwrap(), None);
+    let Body::Whole(early) = early.into_body() else {
+        panic!("a refusal is in memory");
+    };
     assert_eq!(
-        text(&early),
+        core::str::from_utf8(&early).unwrap(),
         "red BodyTooLarge { bytes: None, bytes_max: 3 }"
     );
 }
@@ -324,4 +388,44 @@ fn the_manual_lists_every_route() {
     let table = manual::table(&Toy("red"));
     assert_eq!(table.lines().count(), 2 + ROUTES.len());
     assert!(table.contains("| PUT | `/things/{name}` | full | Writes a thing |"));
+}
+
+#[test]
+fn a_body_may_come_and_go_in_pieces() {
+    let listener = red(Config {
+        body_bytes_max: 3,
+        upload_bytes_max: Some(9),
+        ..Config::default()
+    });
+    let uri = "/uploads".parse().unwrap();
+    assert!(listener.streams(&Method::POST, &uri));
+    assert!(!listener.streams(&Method::GET, &uri));
+    assert!(!listener.streams(&Method::PUT, &"/things/a".parse().unwrap()));
+    let send = |pieces: &[&'static str]| {
+        let pieces = pieces
+            .iter()
+            .map(|piece| Bytes::from_static(piece.as_bytes()));
+        let source = Box::new(Pieces(pieces.collect()));
+        let request = request("POST", "/uploads").map(|_| Body::Stream {
+            bytes: None,
+            source,
+        });
+        let mut context = TaskContext::from_waker(Waker::noop());
+        let answer = async {
+            let body = listener.exchange(request).await.into_body();
+            assert!(matches!(body, Body::Stream { .. }));
+            body.collect(1000).await.unwrap().unwrap()
+        };
+        match pin!(answer).poll(&mut context) {
+            Poll::Ready(answer) => answer,
+            Poll::Pending => panic!("nothing here waits"),
+        }
+    };
+    assert_eq!(send(&["abcd", "efg", "h"]), "431");
+    let beyond = send(&["abcd", "efghij"]);
+    assert!(beyond.starts_with(b"4the upload is longer"), "{beyond:?}");
+    // A host that holds everything in memory uses the same routes.
+    let mut whole = request("POST", "/uploads");
+    *whole.body_mut() = Bytes::from_static(b"abcde");
+    assert_eq!(text(&serve(&listener, whole)), "5");
 }

@@ -1,9 +1,11 @@
 //! Everything that changes state.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::VectorName;
 use crate::schema::{ConfigChange, FieldIndex, Schema};
+use crate::snapshot::{SnapshotLocation, SnapshotRecovery, SnapshotScope, Waiting};
 use crate::vector::NamedVectors;
 use crate::{CollectionName, CollectionRef, DatabaseName, FieldPath, Filter, Object, PointId};
 
@@ -45,6 +47,29 @@ pub enum Command {
         operations: Vec<WriteOp>,
         /// What must be true before the reply.
         visibility: Visibility,
+    },
+    /// Keeps the present state as a snapshot. Replies `Outcome::Snapshot`, or `Outcome::Accepted`
+    /// when nobody waits.
+    CreateSnapshot {
+        /// Of what.
+        scope: SnapshotScope,
+        /// Whether the caller waits for it.
+        waiting: Waiting,
+    },
+    /// Lets a kept snapshot go. `NotFound` when there is none of the name.
+    DeleteSnapshot {
+        /// Of what.
+        scope: SnapshotScope,
+        /// Its name.
+        name: String,
+    },
+    /// Brings back the state of an archive that the executor fetches itself; else as
+    /// [`Executor::recover`](crate::Executor::recover).
+    RecoverSnapshot {
+        /// How.
+        recovery: SnapshotRecovery,
+        /// From where. `Unsupported` where the executor cannot reach it.
+        location: SnapshotLocation,
     },
 }
 

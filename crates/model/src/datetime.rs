@@ -1,5 +1,6 @@
 //! Points in time as payloads write them.
 
+use alloc::string::String;
 use core::fmt;
 
 use jiff::Timestamp as JiffTimestamp;
@@ -32,6 +33,28 @@ impl Timestamp {
         let local: civil::DateTime = text.parse().ok()?;
         let instant = local.to_zoned(TimeZone::UTC).ok()?.timestamp();
         Some(Self(instant.as_microsecond()))
+    }
+
+    /// Date and time of UTC in whole seconds, without the zone: `1970-01-01T00:00:00`. Instants
+    /// that no calendar of four-digit years has are shown as its end.
+    ///
+    /// ```
+    /// use skerry_model::Timestamp;
+    /// assert_eq!(Timestamp(1_999_999).to_second(), "1970-01-01T00:00:01");
+    /// ```
+    pub fn to_second(self) -> String {
+        let instant = JiffTimestamp::from_microsecond(self.0).unwrap_or(JiffTimestamp::MAX);
+        let at = TimeZone::UTC.to_datetime(instant);
+        let (date, time) = (at.date(), at.time());
+        alloc::format!(
+            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}",
+            date.year(),
+            date.month(),
+            date.day(),
+            time.hour(),
+            time.minute(),
+            time.second()
+        )
     }
 }
 

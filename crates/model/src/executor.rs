@@ -4,7 +4,9 @@ use alloc::boxed::Box;
 use core::future::Future;
 use core::pin::Pin;
 
-use crate::{Command, Error, Outcome, Query, Reply};
+use crate::{
+    Archive, ArchiveOf, ByteSource, Command, Error, Outcome, Query, Reply, SnapshotRecovery,
+};
 
 /// A future on the heap. `Send` on every target: single-threaded hosts wrap theirs.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -24,4 +26,25 @@ pub trait Executor: Send + Sync {
     /// # Errors
     /// As the query's variant says; a failed query changes nothing.
     fn query(&self, query: Query) -> BoxFuture<'_, Result<Reply, Error>>;
+
+    /// Opens an archive for reading.
+    ///
+    /// # Errors
+    /// `NotFound` about the scope or the snapshot.
+    fn archive(&self, of: ArchiveOf) -> BoxFuture<'_, Result<Archive, Error>>;
+
+    /// Brings back the state that `archive` holds. It happens in one step, whenever the machine
+    /// may stop: before it the old state is there, after it the new one. It is read to its end
+    /// when the reply comes, whoever waits.
+    ///
+    /// Replies `Outcome::Done`, or `Outcome::Accepted` when nobody waits.
+    ///
+    /// # Errors
+    /// `Invalid` when the archive is none, is damaged, cut short, of another checksum than was
+    /// asked for, or does not fit `into`; nothing has changed then.
+    fn recover(
+        &self,
+        recovery: SnapshotRecovery,
+        archive: Box<dyn ByteSource>,
+    ) -> BoxFuture<'_, Result<Outcome, Error>>;
 }

@@ -25,6 +25,7 @@ pub mod query;
 pub mod rank;
 pub mod reply;
 pub mod schema;
+pub mod snapshot;
 pub mod text;
 pub mod upkeep;
 pub mod value;
@@ -52,6 +53,10 @@ pub use reply::{CollectionInfo, CollectionSize, Outcome, Record, Reply, ScoredPo
 pub use schema::{
     ConfigChange, Dim, FieldIndex, FieldKind, HnswConfig, IndexParams, Residency, Schema,
     VectorField, VectorKind,
+};
+pub use snapshot::{
+    Archive, ArchiveOf, ByteSource, SnapshotInfo, SnapshotLocation, SnapshotRecovery,
+    SnapshotScope, Waiting,
 };
 pub use text::{Language, Stopwords, TextOptions, Tokenizer};
 pub use upkeep::{PlannedTask, SegmentSize, Task, TaskEnd, TaskFailure, Upkeep};

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use crate::VectorName;
 use crate::aggregate::{Facet, Groups, Matrix};
+use crate::snapshot::SnapshotScope;
 use crate::{CollectionRef, DatabaseName, Error, FieldPath, Filter, PointId, Rank, Timestamp};
 
 /// A question to the database; each variant names its [`Reply`](crate::Reply).
@@ -14,6 +15,8 @@ pub enum Query {
     ListCollections(DatabaseName),
     /// `Reply::Aliases`: all aliases of a database.
     ListAliases(DatabaseName),
+    /// `Reply::Snapshots`: what is kept of a scope.
+    ListSnapshots(SnapshotScope),
     /// `Reply::Exists`; aliases resolve.
     CollectionExists(CollectionRef),
     /// `Reply::Collection`.

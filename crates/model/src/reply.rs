@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 
 use crate::aggregate::{FacetHit, Group, MatrixRows};
 use crate::schema::Schema;
+use crate::snapshot::SnapshotInfo;
 use crate::vector::NamedVectors;
 use crate::{CollectionName, Error, FieldPath, Object, PointId, Timestamp, Upkeep};
 
@@ -24,6 +25,10 @@ pub enum Outcome {
         /// Number of the last operation applied, counted per collection from 1.
         operation: u64,
     },
+    /// A snapshot was kept.
+    Snapshot(SnapshotInfo),
+    /// It has begun.
+    Accepted,
 }
 
 /// The result of a [`Query`](crate::Query); each query variant names its reply.
@@ -66,6 +71,8 @@ pub enum Reply {
     Facet(Vec<FacetHit>),
     /// Neighbours within a sample.
     Matrix(MatrixRows),
+    /// Kept snapshots, oldest first.
+    Snapshots(Vec<SnapshotInfo>),
 }
 
 impl Reply {

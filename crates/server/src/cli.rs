@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
 
 use crate::import::ImportOptions;
+use crate::restore::StartSnapshots;
 use crate::settings::{Durability, LogFormat};
 
 /// A vector database that speaks the HTTP interfaces people already have clients for.
@@ -135,6 +136,11 @@ pub struct ServeOptions {
     #[arg(long, value_name = "MODE", env = "SKERRY_DURABILITY")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub durability: Option<Durability>,
+
+    /// Snapshots to begin with.
+    #[command(flatten)]
+    #[serde(skip)]
+    pub snapshots: StartSnapshots,
 
     /// A TOML file with these options, written with underscores
     #[arg(long, value_name = "FILE", env = "SKERRY_CONFIG")]

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use app::model::{ByteSource, Error, SnapshotLocation};
 use app::{BoxFuture, Clock, Host};
 use tokio::runtime::Handle;
 
@@ -82,6 +83,13 @@ impl Host for NativeHost {
         if let Err(error) = spawned {
             tracing::error!(%error, "no thread for heavy work");
         }
+    }
+
+    fn fetch(
+        &self,
+        location: SnapshotLocation,
+    ) -> BoxFuture<'static, Result<Box<dyn ByteSource>, Error>> {
+        Box::pin(crate::fetch::open(location))
     }
 }
 

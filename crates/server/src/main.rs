@@ -27,7 +27,7 @@ fn run_server(options: &ServeOptions) -> ExitCode {
     match Settings::load(options, &app::dialect_names()) {
         Ok(settings) => {
             log::start(settings.log_format);
-            run(|runtime| runtime.block_on(serve::serve(&settings)))
+            run(|runtime| runtime.block_on(serve::serve(&settings, &options.snapshots)))
         }
         Err(error) => {
             eprintln!("skerry: {error}");

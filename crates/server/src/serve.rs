@@ -10,6 +10,7 @@ use app::{App, BlobStore, Config};
 
 use crate::host::NativeHost;
 use crate::metrics::ServerMetrics;
+use crate::restore::StartSnapshots;
 use crate::settings::{Data, Endpoint, LogFormat, Settings};
 use crate::signals::Signals;
 use crate::transport::Transport;
@@ -45,7 +46,7 @@ pub enum ServeError {
 ///
 /// # Errors
 /// When it cannot start, and when the database cannot be closed; what was acknowledged is safe.
-pub async fn serve(settings: &Settings) -> Result<(), ServeError> {
+pub async fn serve(settings: &Settings, snapshots: &StartSnapshots) -> Result<(), ServeError> {
     // Before anything else, so that a signal during recovery is not lost.
     let mut signals = Signals::new()?;
     let started = Instant::now();
@@ -62,6 +63,7 @@ pub async fn serve(settings: &Settings) -> Result<(), ServeError> {
     let app = App::open(store, host, config(settings, &metrics))
         .await
         .map_err(data)?;
+    snapshots.bring_back(&app).await.map_err(data)?;
     metrics.watch(app.database());
     let transport = Transport::new();
     for (port, endpoint) in &settings.endpoints {

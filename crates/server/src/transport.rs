@@ -1,8 +1,8 @@
 //! HTTP/1.1 over TCP: bytes to the gateway and back.
 //!
-//! Routes, keys and limits are the gateway's; here are sockets, bodies in one piece, and the
-//! orderly end: no new connection, no new request on an old one, every answer sent that was asked
-//! for.
+//! Routes, keys and limits are the gateway's; here are sockets, bodies in one piece or (in
+//! `streams`) in many, and the orderly end: no new connection, no new request on an old one, every
+//! answer sent that was asked for.
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,13 +13,15 @@ use app::gateway;
 use bytes::{Bytes, BytesMut};
 use http::header::{CONNECTION, EXPECT};
 use http::{HeaderValue, Request, Response};
-use http_body_util::{BodyExt, Full};
+use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+
+use crate::streams::{self, Outgoing};
 
 /// A body beyond the limit is read to its end and dropped up to this many times the limit, so that
 /// a client that sends before it listens gets its answer instead of a broken connection.
@@ -129,8 +131,12 @@ struct Broken;
 async fn answer(
     door: &gateway::Listener,
     request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, Broken> {
+) -> Result<Response<Outgoing>, Broken> {
     let (parts, body) = request.into_parts();
+    if door.streams(&parts.method, &parts.uri) {
+        let request = Request::from_parts(parts, streams::incoming(body));
+        return Ok(door.exchange(request).await.map(Outgoing::new));
+    }
     let response = match collect(
         body,
         door.body_bytes_max(),
@@ -138,7 +144,10 @@ async fn answer(
     )
     .await
     {
-        Collected::Whole(body) => door.serve(Request::from_parts(parts, body)).await,
+        Collected::Whole(body) => {
+            let body = gateway::Body::Whole(body);
+            door.exchange(Request::from_parts(parts, body)).await
+        }
         Collected::TooLong(bytes) => {
             let mut response = door.too_large(&parts.uri, bytes);
             response
@@ -148,7 +157,7 @@ async fn answer(
         }
         Collected::Broken => return Err(Broken),
     };
-    Ok(response.map(Full::new))
+    Ok(response.map(Outgoing::new))
 }
 
 /// What became of a body.

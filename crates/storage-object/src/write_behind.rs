@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use model::{ByteSource, Error};
 use storage::{
     Blob, BlobError, BlobErrorKind, BlobKey, BlobMeta, BlobStore, BlobStoreExt, Body, BoxFuture,
     GetOptions, ListOptions, PutIf, realign,
@@ -204,6 +205,24 @@ impl BlobStore for WriteBehind {
             }
             self.inner.write_pending().await?;
             self.inner.store.put(key, body, when).await
+        })
+    }
+
+    fn put_stream<'a>(
+        &'a self,
+        key: &'a BlobKey,
+        bytes: u64,
+        source: &'a mut dyn ByteSource,
+        when: PutIf,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move {
+            // Streams are long, and other keys must not wait for their end: that the key is not
+            // decided about meanwhile is the caller's business, as for every key of its own.
+            if when == PutIf::Absent && self.inner.exists(key).await? {
+                return Err(BlobError::conflict(key).into());
+            }
+            self.inner.write_pending().await?;
+            self.inner.store.put_stream(key, bytes, source, when).await
         })
     }
 

@@ -1,7 +1,7 @@
 //! The one thing Skerry asks of the outside world: a place for whole objects by key.
 
 use bytes::{Bytes, BytesMut};
-use model::BoxFuture;
+use model::{BoxFuture, ByteSource, Error};
 
 use crate::blob_error::{BlobError, BlobErrorKind};
 use crate::key::BlobKey;
@@ -75,6 +75,32 @@ pub trait BlobStore: Send + Sync + 'static {
     /// `Unavailable`.
     fn delete<'a>(&'a self, key: &'a BlobKey) -> BoxFuture<'a, Result<(), BlobError>>;
 
+    /// As [`Self::put`] of the pieces of `source` joined, which are `bytes` long in all. A store
+    /// that can write an object piece by piece does not hold it in memory; others do.
+    ///
+    /// # Errors
+    /// Those of `source`, and `Invalid` when it has another length: nothing was written. Those of
+    /// [`Self::put`].
+    fn put_stream<'a>(
+        &'a self,
+        key: &'a BlobKey,
+        bytes: u64,
+        source: &'a mut dyn ByteSource,
+        when: PutIf,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move {
+            let mut pieces = Vec::new();
+            while let Some(piece) = source.next().await? {
+                pieces.push(piece);
+            }
+            let body = Body::from(pieces);
+            if body.len() as u64 != bytes {
+                return Err(wrong_length(key, bytes, body.len() as u64));
+            }
+            self.put(key, body, when).await.map_err(Error::from)
+        })
+    }
+
     /// Makes every acknowledged write durable, for stores that were opened with a weaker promise.
     ///
     /// # Errors
@@ -82,6 +108,11 @@ pub trait BlobStore: Send + Sync + 'static {
     fn sync(&self) -> BoxFuture<'_, Result<(), BlobError>> {
         Box::pin(std::future::ready(Ok(())))
     }
+}
+
+/// The error of a stream that is not as long as it should be.
+pub fn wrong_length(key: &BlobKey, expected: u64, found: u64) -> Error {
+    Error::invalid(format!("`{key}` has {found} bytes instead of {expected}"))
 }
 
 /// The condition of a put.

@@ -6,6 +6,8 @@
 //! really raced. A suite that passes on a broken store proves nothing: the tests beside
 //! `MemoryStore` run it over stores that are broken on purpose, and expect the panic.
 
+mod streams;
+
 use bytes::Bytes;
 use futures::future::join_all;
 
@@ -36,6 +38,7 @@ pub async fn all(store: &dyn BlobStore) {
     one_creator_wins(store).await;
     appends_are_neither_lost_nor_doubled(store).await;
     overwrites_are_whole(store).await;
+    streams::are_written_whole_or_not_at_all(store).await;
     clear(store).await;
     assert!(
         list(store, ListOptions::default()).await.is_empty(),

@@ -5,6 +5,7 @@
 //! * [`log`] turns that into an ordered, durable log per shard: one object per commit.
 //!   [`checkpoint`] shortens its replay, [`collect`] removes what no checkpoint needs.
 //! * [`container`] packs named blocks into one file that is opened by one tail read.
+//! * [`snapshot`] names the objects of a state and carries them away as one stream.
 //! * [`codec`] is the binary form of the model's operations inside log entries and checkpoints.
 //!
 //! Every byte is described in `docs/FORMAT.md`. Nothing here has a clock or a source of
@@ -21,11 +22,12 @@ pub mod conformance;
 pub mod container;
 mod key;
 pub mod log;
+pub mod snapshot;
 mod ulid;
 
 pub use blob::{
     ALIGNMENT, Access, Blob, BlobMeta, BlobStore, BlobStoreExt, Body, GetOptions, ListOptions,
-    PutIf, Slice, aligned, realign, try_aligned,
+    PutIf, Slice, aligned, realign, try_aligned, wrong_length,
 };
 pub use blob_error::{BlobError, BlobErrorKind};
 pub use key::{BlobKey, KeyError};

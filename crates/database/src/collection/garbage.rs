@@ -70,9 +70,13 @@ impl Inventory {
         }
     }
 
-    /// A view with new part files took the place of one with `old`.
-    pub(crate) fn replace(&mut self, old: &Arc<PartSet>, added: impl Iterator<Item = Ulid>) {
-        self.known.extend(added);
+    /// These files may be there.
+    pub(crate) fn learn(&mut self, files: impl IntoIterator<Item = Ulid>) {
+        self.known.extend(files);
+    }
+
+    /// A view with other part files takes the place of one with `old`.
+    pub(crate) fn replace(&mut self, old: &Arc<PartSet>) {
         self.replaced.push(Arc::downgrade(old));
         self.replaced.retain(|set| set.strong_count() > 0);
     }
@@ -132,9 +136,14 @@ async fn try_collect(live: &Live) -> Result<u64, Error> {
     let mut removed = collected.entries + collected.checkpoints;
     let garbage = {
         let state = live.upkeep.lock();
-        state
+        let unneeded = state
             .inventory
-            .garbage(&live.content().state.parts, &state.kept)
+            .garbage(&live.content().state.parts, &state.kept);
+        let pinned = |id: &Ulid| live.shared.pins.has(live.id, *id);
+        unneeded
+            .into_iter()
+            .filter(|id| !pinned(id))
+            .collect::<Vec<_>>()
     };
     for id in garbage {
         parts::remove(store, prefix, id).await?;
@@ -156,7 +165,7 @@ async fn sweep(live: &Live) -> Result<u64, Error> {
         state.swept = true;
     }
     // Jobs that run have named their files less than the grace ago.
-    let known = |id| live.upkeep.lock().inventory.knows(id);
+    let known = |id| live.upkeep.lock().inventory.knows(id) || live.shared.pins.has(live.id, id);
     let (store, now_ms) = (&*live.shared.store, live.shared.host.unix_ms());
     let swept = collect_parts(store, &live.prefix, known, now_ms, options.orphan_grace_ms).await?;
     Ok(swept.parts)
@@ -203,7 +212,8 @@ mod tests {
     fn a_file_is_garbage_when_no_checkpoint_and_no_reader_needs_it() {
         let reader: Arc<PartSet> = Arc::default();
         let mut inventory = Inventory::new(&reader);
-        inventory.replace(&reader, [id(1), id(2)].into_iter());
+        inventory.replace(&reader);
+        inventory.learn([id(1), id(2)]);
         let mut kept = Kept::default();
         kept.add(at(1), ids(&[1]));
         kept.add(at(2), ids(&[2]));

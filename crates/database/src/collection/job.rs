@@ -245,17 +245,21 @@ async fn install(
     files: Vec<Arc<PartFile>>,
 ) -> Result<(), Error> {
     let installing = Arc::clone(live);
+    let added: Vec<Ulid> = files.iter().map(|file| file.id).collect();
     let install = move |view: &View<Content>| {
         let next = view.state.install(&installed, &files)?;
-        let added = files.iter().map(|file| file.id);
         installing
             .upkeep
             .lock()
             .inventory
-            .replace(&view.state.parts, added);
+            .replace(&view.state.parts);
         Ok(next)
     };
-    live.journal.install(install).await
+    live.journal.install(install).await?;
+    // Only now: before the view is published, nothing but this function needs the files, and they
+    // must not be taken for garbage.
+    live.upkeep.lock().inventory.learn(added);
+    Ok(())
 }
 
 /// Writes the checkpoint of the state that was sealed: with the new segment it has no growing

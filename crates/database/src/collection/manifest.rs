@@ -19,18 +19,24 @@ fn is_left_unread(block: &str) -> bool {
 
 /// The payload of a checkpoint of `content`; `None` while there are growing rows.
 pub(super) fn encode(content: &Content) -> Option<Vec<Bytes>> {
+    // A schema that was applied was encoded before, into the log.
+    codec::to_bytes(&state(content)?)
+        .ok()
+        .map(|bytes| vec![bytes])
+}
+
+/// What a checkpoint of `content` says; `None` while there are growing rows.
+pub(super) fn state(content: &Content) -> Option<CollectionState> {
     let manifest = content.collection.manifest()?;
     let segments = manifest
         .segments
         .iter()
         .map(|segment| encode_segment(segment, content));
-    let state = CollectionState {
+    Some(CollectionState {
         schema: manifest.schema.as_ref().clone(),
         operation: manifest.operation,
         segments: segments.collect::<Option<Vec<_>>>()?,
-    };
-    // A schema that was applied was encoded before, into the log.
-    codec::to_bytes(&state).ok().map(|bytes| vec![bytes])
+    })
 }
 
 fn encode_segment(segment: &SegmentManifest, content: &Content) -> Option<SegmentEntry> {

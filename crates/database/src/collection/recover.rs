@@ -97,6 +97,7 @@ fn assemble(
         };
         Live {
             name: registered.name.name.clone(),
+            id: registered.id,
             shared: Arc::clone(shared),
             prefix: collection_prefix(registered.id),
             journal,
@@ -113,6 +114,19 @@ fn empty(shared: &Shared, registered: &Registered) -> Result<Content, Error> {
         parts: Arc::default(),
         seal_bytes: shared.options.policy.seal_bytes,
     })
+}
+
+/// Opens every part that `state` names below the prefix of `registered`, as opening the collection
+/// will.
+///
+/// # Errors
+/// Those of the store; `Corrupt`, `Invalid` when it could not be opened.
+pub(crate) async fn check(
+    shared: &Shared,
+    registered: &Registered,
+    payload: &[u8],
+) -> Result<(), Error> {
+    restore(shared, registered, payload).await.map(|_| ())
 }
 
 /// The state that a checkpoint holds, its part files opened side by side.

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use engine::{Job, JobPolicy};
 use futures::future::{Either, select};
 use model::{Error, PlannedTask, Status, Task, TaskEnd};
+use storage::Ulid;
 use storage::log::Position;
 
 use super::garbage::{Inventory, Kept};
@@ -259,6 +260,15 @@ impl Upkeep {
         lane.busy = false;
         lane.retry.note(outcome, now_us, pause_ms_max);
         state.stats.failed += u64::from(outcome.is_err());
+        drop(state);
+        self.signal.notify();
+    }
+
+    /// Something may have become garbage; `parts` may be, which nobody here has to know yet.
+    pub(super) fn look_for_garbage(&self, parts: impl IntoIterator<Item = Ulid>) {
+        let mut state = self.lock();
+        state.inventory.learn(parts);
+        state.collect = true;
         drop(state);
         self.signal.notify();
     }

@@ -8,6 +8,7 @@ extern crate skerry_database as database;
 mod catalog;
 mod crash;
 mod fault;
+mod snapshot;
 mod timeout;
 mod upkeep;
 mod world;

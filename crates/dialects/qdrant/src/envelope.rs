@@ -32,7 +32,7 @@ pub(crate) fn ok(call: &Call<'_>, result: impl Serialize) -> Answer {
 /// When something stored cannot be expressed in this dialect (ids that are text).
 pub(crate) fn bare(body: &impl Serialize) -> Answer {
     let body = serde_json::to_vec(body).map_err(Failure::bad_request)?;
-    let mut response = Response::new(Bytes::from(body));
+    let mut response = Response::new(Bytes::from(body).into());
     let json = HeaderValue::from_static("application/json");
     response.headers_mut().insert(CONTENT_TYPE, json);
     Ok(response)
@@ -40,7 +40,7 @@ pub(crate) fn bare(body: &impl Serialize) -> Answer {
 
 /// A successful plain text response.
 pub(crate) fn text(body: impl Into<Bytes>) -> Answer {
-    let mut response = Response::new(body.into());
+    let mut response = Response::new(body.into().into());
     let plain = HeaderValue::from_static("text/plain; charset=utf-8");
     response.headers_mut().insert(CONTENT_TYPE, plain);
     Ok(response)

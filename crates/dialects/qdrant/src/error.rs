@@ -74,7 +74,7 @@ impl Failure {
             time: seconds,
         };
         let body = serde_json::to_vec(&body).expect("texts and numbers can be serialised");
-        let mut response = Response::new(Bytes::from(body));
+        let mut response = Response::new(Bytes::from(body).into());
         *response.status_mut() = self.status;
         let json = HeaderValue::from_static("application/json");
         response.headers_mut().insert(CONTENT_TYPE, json);
@@ -149,7 +149,7 @@ fn wording(error: Error) -> String {
 
 /// A refusal that Qdrant tells without JSON.
 fn plain(status: StatusCode, text: &str) -> Response {
-    let mut response = Response::new(Bytes::copy_from_slice(text.as_bytes()));
+    let mut response = Response::new(Bytes::copy_from_slice(text.as_bytes()).into());
     *response.status_mut() = status;
     if !text.is_empty() {
         let kind = HeaderValue::from_static("text/plain; charset=utf-8");
@@ -197,6 +197,7 @@ pub(crate) fn refuse(refusal: &Refusal, seconds: f64) -> Response {
         }
         Refusal::WrongKey => return plain(StatusCode::UNAUTHORIZED, "Invalid API key or JWT"),
         Refusal::Token(fault) => return token(fault),
+        Refusal::BrokenOff => Failure::bad_request("the body of the request broke off"),
         // Not 405: that is what Qdrant answers to a wrong method too.
         Refusal::NoRoute | Refusal::WrongMethod { .. } => return plain(StatusCode::NOT_FOUND, ""),
         Refusal::Unanswered(error) => Failure::from(error.clone()),

@@ -9,6 +9,7 @@
 //! | `points`, `payload`, `batch` | changes of points |
 //! | `read`, `query`, `search`, `legacy` | points by id, page by page, ranked |
 //! | `groups`, `facet`, `matrix` | results in groups, counts per value, distances in a sample |
+//! | `snapshots` | states kept, carried away and brought back |
 //! | `service`, `quotas`, `hints`, `unsupported` | the server itself; what it cannot do |
 //! | `interface` | the dialect's own OpenAPI document |
 //!
@@ -54,6 +55,7 @@ mod score;
 mod search;
 mod select;
 mod service;
+mod snapshots;
 mod strict;
 mod unsupported;
 mod value;

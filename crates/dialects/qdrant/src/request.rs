@@ -110,7 +110,8 @@ pub(crate) fn no_shard_key(key: &ShardKey) -> Result<(), Failure> {
     }
 }
 
-fn bad_parameter(text: impl core::fmt::Display) -> Failure {
+/// A parameter that cannot be read.
+pub(crate) fn bad_parameter(text: impl core::fmt::Display) -> Failure {
     let text = format!("Deserialize error in query parameters: {text}");
     Failure::new(http::StatusCode::BAD_REQUEST, text)
 }
@@ -277,6 +278,7 @@ pub(crate) async fn query(call: &Call<'_>, query: Query) -> Result<Reply, Failur
 fn subject(query: &Query) -> Option<(&CollectionRef, Option<&Filter>)> {
     match query {
         Query::ListCollections(_) | Query::ListAliases(_) | Query::ReadAttributes(_) => None,
+        Query::ListSnapshots(scope) => scope.collection().map(|collection| (collection, None)),
         Query::CollectionExists(collection)
         | Query::DescribeCollection(collection)
         | Query::ReadSchema(collection)
@@ -348,7 +350,7 @@ pub(crate) async fn write(
     match call.executor.execute(command).await? {
         Outcome::Written { operation } => Ok(Some(operation)),
         Outcome::Pending => Ok(None),
-        Outcome::Done | Outcome::Existed(_) => {
+        Outcome::Done | Outcome::Existed(_) | Outcome::Snapshot(_) | Outcome::Accepted => {
             Err(model::Error::internal("a write was answered like another command").into())
         }
     }

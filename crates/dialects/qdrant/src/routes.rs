@@ -1,21 +1,35 @@
 //! The table of routes.
 
 use gateway::Access::{Inspect, Listed, Manage, Observe, Open, Read, Tend, Write};
-use gateway::Route;
+use gateway::{Intake, Route};
 use http::Method;
 
 use crate::{
     aliases, batch, collections, envelope, facet, groups, hints, index, interface, legacy, matrix,
-    payload, points, query, quotas, read, search, service, unsupported,
+    payload, points, query, quotas, read, search, service, snapshots, unsupported,
 };
 
 /// A row: method, path, access, handler, and a line for the manual.
 macro_rules! route {
     ($method:ident, $path:literal, $access:ident, $handler:path, $doc:literal) => {
+        row!($method, $path, $access, Whole, $handler, $doc)
+    };
+}
+
+/// A row whose handler takes the body as it comes.
+macro_rules! upload {
+    ($method:ident, $path:literal, $access:ident, $handler:path, $doc:literal) => {
+        row!($method, $path, $access, Stream, $handler, $doc)
+    };
+}
+
+macro_rules! row {
+    ($method:ident, $path:literal, $access:ident, $intake:ident, $handler:path, $doc:literal) => {
         Route {
             method: Method::$method,
             path: $path,
             access: $access,
+            intake: Intake::$intake,
             handler: |call| {
                 Box::pin(async move {
                     let answer = $handler(&call).await;
@@ -157,37 +171,37 @@ pub(crate) const ROUTES: &[Route] = &[
     route!(DELETE, "/collections/{collection_name}/vectors/{vector_name}", Tend,
         unsupported::change_vectors, "Refused: not supported yet"),
     route!(GET, "/collections/{collection_name}/snapshots", Inspect,
-        unsupported::snapshots, "Refused: not supported yet"),
+        snapshots::list, "Snapshots of a collection"),
     route!(POST, "/collections/{collection_name}/snapshots", Tend,
-        unsupported::snapshots, "Refused: not supported yet"),
+        snapshots::create, "Takes a snapshot of a collection"),
     route!(PUT, "/collections/{collection_name}/snapshots/recover", Manage,
-        unsupported::snapshots, "Refused: not supported yet"),
-    route!(POST, "/collections/{collection_name}/snapshots/upload", Manage,
-        unsupported::snapshots, "Refused: not supported yet"),
+        snapshots::recover, "Recovers a collection from an address or a file"),
+    upload!(POST, "/collections/{collection_name}/snapshots/upload", Manage,
+        snapshots::upload, "Recovers a collection from an upload"),
     route!(GET, "/collections/{collection_name}/snapshots/{snapshot_name}", Inspect,
-        unsupported::snapshots, "Refused: not supported yet"),
+        snapshots::download, "Downloads a snapshot"),
     route!(DELETE, "/collections/{collection_name}/snapshots/{snapshot_name}", Tend,
-        unsupported::snapshots, "Refused: not supported yet"),
+        snapshots::delete, "Deletes a snapshot"),
     route!(GET, "/collections/{collection_name}/shards/{shard_id}/snapshot", Inspect,
-        unsupported::snapshots, "Refused: not supported yet"),
+        snapshots::stream_shard, "Downloads the present state"),
     route!(GET, "/collections/{collection_name}/shards/{shard_id}/snapshots", Inspect,
-        unsupported::snapshots, "Refused: not supported yet"),
+        snapshots::list_shard, "Snapshots of shard 0, the only one"),
     route!(POST, "/collections/{collection_name}/shards/{shard_id}/snapshots", Tend,
-        unsupported::snapshots, "Refused: not supported yet"),
+        snapshots::create_shard, "Takes a snapshot of a shard"),
     route!(PUT, "/collections/{collection_name}/shards/{shard_id}/snapshots/recover", Manage,
-        unsupported::snapshots, "Refused: not supported yet"),
-    route!(POST, "/collections/{collection_name}/shards/{shard_id}/snapshots/upload", Manage,
-        unsupported::snapshots, "Refused: not supported yet"),
+        snapshots::recover_shard, "Recovers a shard from an address, a file or a snapshot"),
+    upload!(POST, "/collections/{collection_name}/shards/{shard_id}/snapshots/upload", Manage,
+        snapshots::upload_shard, "Recovers a shard from an upload"),
     route!(GET, "/collections/{collection_name}/shards/{shard_id}/snapshots/{snapshot_name}",
-        Inspect, unsupported::snapshots, "Refused: not supported yet"),
+        Inspect, snapshots::download_shard, "Downloads a snapshot of a shard"),
     route!(DELETE, "/collections/{collection_name}/shards/{shard_id}/snapshots/{snapshot_name}",
-        Tend, unsupported::snapshots, "Refused: not supported yet"),
-    route!(GET, "/snapshots", Observe, unsupported::snapshots, "Refused: not supported yet"),
-    route!(POST, "/snapshots", Manage, unsupported::snapshots, "Refused: not supported yet"),
+        Tend, snapshots::delete_shard, "Deletes a snapshot of a shard"),
+    route!(GET, "/snapshots", Observe, snapshots::list_all, "Snapshots of everything"),
+    route!(POST, "/snapshots", Manage, snapshots::create_all, "Takes a snapshot of everything"),
     route!(GET, "/snapshots/{snapshot_name}", Observe,
-        unsupported::snapshots, "Refused: not supported yet"),
+        snapshots::download_all, "Downloads a snapshot of everything"),
     route!(DELETE, "/snapshots/{snapshot_name}", Manage,
-        unsupported::snapshots, "Refused: not supported yet"),
+        snapshots::delete_all, "Deletes a snapshot of everything"),
     route!(GET, "/quotas", Observe, quotas::get, "Shares of memory and disk that may be used"),
     route!(PUT, "/quotas", Manage, quotas::put, "Sets these shares"),
 ];

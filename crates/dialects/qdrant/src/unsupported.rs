@@ -6,11 +6,6 @@ use gateway::Call;
 use crate::envelope::Answer;
 use crate::error::Failure;
 
-/// `…/snapshots…`
-pub(crate) async fn snapshots(_: &Call<'_>) -> Answer {
-    Err(Failure::unsupported("snapshots"))
-}
-
 /// `…/vectors/{vector_name}`
 pub(crate) async fn change_vectors(_: &Call<'_>) -> Answer {
     Err(Failure::unsupported(

@@ -5,16 +5,23 @@ mod world;
 
 use std::sync::Arc;
 
-use gateway::{Config, Keys, Response};
+use bytes::Bytes;
+use gateway::{Config, Keys};
 use http::HeaderName;
 use world::{World, listener, now};
 
-fn serve(method: &str, path: &str, header: Option<(&str, &str)>, body: &str) -> Response {
+fn serve(
+    method: &str,
+    path: &str,
+    header: Option<(&str, &str)>,
+    body: &str,
+) -> http::Response<Bytes> {
     let keys = Keys::new(Some("full".into()), Some("look".into())).with_tokens();
     let config = Config {
         keys,
         body_bytes_max: 100,
         cors: true,
+        ..Config::default()
     };
     let listener = listener(Arc::new(World::default()), config);
     let mut request = http::Request::builder()
@@ -29,7 +36,7 @@ fn serve(method: &str, path: &str, header: Option<(&str, &str)>, body: &str) -> 
     now(listener.serve(request))
 }
 
-fn shown(response: &Response) -> (u16, &str, String) {
+fn shown(response: &http::Response<Bytes>) -> (u16, &str, String) {
     let kind = response
         .headers()
         .get("content-type")

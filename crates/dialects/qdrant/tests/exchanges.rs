@@ -20,6 +20,7 @@ const FILES: &[(&str, &str)] = &[
     ("queries", include_str!("exchanges/queries.http")),
     ("reads", include_str!("exchanges/reads.http")),
     ("searches", include_str!("exchanges/searches.http")),
+    ("snapshots", include_str!("exchanges/snapshots.http")),
     ("strict", include_str!("exchanges/strict.http")),
     ("service", include_str!("exchanges/service.http")),
     ("unsupported", include_str!("exchanges/unsupported.http")),
@@ -117,6 +118,11 @@ fn searches() {
 #[test]
 fn service() {
     golden("service");
+}
+
+#[test]
+fn snapshots() {
+    golden("snapshots");
 }
 
 #[test]

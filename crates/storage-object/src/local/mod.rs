@@ -19,14 +19,19 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bytes::Bytes;
+use model::{ByteSource, Error};
 use storage::{
     Blob, BlobError, BlobErrorKind, BlobKey, BlobMeta, BlobStore, Body, BoxFuture, GetOptions,
-    ListOptions, PutIf,
+    ListOptions, PutIf, wrong_length,
 };
 
 use self::lock::DirectoryLock;
 use self::publish::Publisher;
 use crate::write_behind::{Durability, WriteBehind};
+
+/// Bytes of a stream that are written at once.
+const STREAM_WRITE_BYTES: usize = 4 << 20;
 
 /// A directory as a blob store; every acknowledged write survives the loss of power.
 ///
@@ -119,6 +124,39 @@ impl BlobStore for LocalStore {
         }))
     }
 
+    fn put_stream<'a>(
+        &'a self,
+        key: &'a BlobKey,
+        bytes: u64,
+        source: &'a mut dyn ByteSource,
+        when: PutIf,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move {
+            let mut staged = self.blocking(|shared| shared.publisher.begin()).await?;
+            let mut written = 0;
+            loop {
+                let (pieces, ended) = gather(source).await?;
+                written += pieces.iter().map(|piece| piece.len() as u64).sum::<u64>();
+                // A stream that does not end must not fill the disk.
+                if written > bytes || (ended && written < bytes) {
+                    return Err(wrong_length(key, bytes, written));
+                }
+                let write = move |_: &Shared| staged.write(&pieces).map(|()| staged);
+                staged = self.blocking(write).await?;
+                if ended {
+                    break;
+                }
+            }
+            let name = key.clone();
+            let publish = move |shared: &Shared| {
+                let path = shared.root.join(name.as_str());
+                let published = shared.publisher.publish_staged(&path, &staged, when);
+                published.map_err(|error| error.about(&name))
+            };
+            self.blocking(publish).await.map_err(Error::from)
+        })
+    }
+
     fn get<'a>(
         &'a self,
         key: &'a BlobKey,
@@ -168,6 +206,21 @@ impl BlobStore for LocalStore {
             }
         }))
     }
+}
+
+/// The next pieces of `source`, enough for one write, and whether they are the last.
+async fn gather(source: &mut dyn ByteSource) -> Result<(Vec<Bytes>, bool), Error> {
+    let (mut pieces, mut bytes) = (Vec::new(), 0);
+    while bytes < STREAM_WRITE_BYTES {
+        match source.next().await? {
+            Some(piece) => {
+                bytes += piece.len();
+                pieces.push(piece);
+            }
+            None => return Ok((pieces, true)),
+        }
+    }
+    Ok((pieces, false))
 }
 
 /// Whether a call failed because there is no file of that name.

@@ -5,6 +5,7 @@ use std::io::{self, IoSlice, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use bytes::Bytes;
 use storage::{BlobError, BlobErrorKind, Body, PutIf};
 
 use super::io_error;
@@ -66,8 +67,46 @@ impl Publisher {
         Ok(())
     }
 
+    /// Begins a file that is written piece by piece and has no name yet.
+    pub(super) fn begin(&self) -> Result<Staged, BlobError> {
+        let begin = || -> io::Result<Staged> {
+            let (file, path) = self.new_file()?;
+            Ok(Staged { file, path })
+        };
+        begin().map_err(|cause| io_error("cannot write a file", cause))
+    }
+
+    /// Gives the file its name; durable when it returns.
+    pub(super) fn publish_staged(
+        &self,
+        path: &Path,
+        staged: &Staged,
+        when: PutIf,
+    ) -> Result<(), BlobError> {
+        self.put_in_place(path, |_| {
+            staged.file.sync_data()?;
+            match when {
+                PutIf::Absent => fs::hard_link(&staged.path, path),
+                PutIf::Overwrite => fs::rename(&staged.path, path),
+            }
+        })
+    }
+
     /// Writes `body` to `path`; durable when it returns.
     pub(super) fn publish(&self, path: &Path, body: &Body, when: PutIf) -> Result<(), BlobError> {
+        self.put_in_place(path, |folder| match when {
+            PutIf::Absent if self.unnamed => link_unnamed(folder, path, body),
+            PutIf::Absent => self.link_named(path, body),
+            PutIf::Overwrite => self.rename_named(path, body),
+        })
+    }
+
+    /// `name` gives the file at `path` its name, in a folder that exists.
+    fn put_in_place(
+        &self,
+        path: &Path,
+        name: impl FnOnce(&File) -> io::Result<()>,
+    ) -> Result<(), BlobError> {
         if self.broken.load(Ordering::Acquire) {
             let message = "an earlier write could not be synced; restart to see what is on disk";
             return Err(BlobError::new(BlobErrorKind::Unavailable, message));
@@ -75,12 +114,7 @@ impl Publisher {
         let folder = path.parent().expect("a key is a path below the root");
         let folder = open_folder(folder)
             .map_err(|cause| unsupported_name(io_error("cannot open a folder", cause)))?;
-        let named = match when {
-            PutIf::Absent if self.unnamed => link_unnamed(&folder, path, body),
-            PutIf::Absent => self.link_named(path, body),
-            PutIf::Overwrite => self.rename_named(path, body),
-        };
-        match named {
+        match name(&folder) {
             Ok(()) => self.sync_folder(&folder),
             Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => {
                 // The caller acts on what stands there, so that must be durable too: its writer
@@ -118,18 +152,44 @@ impl Publisher {
         })
     }
 
-    /// A synced file in the staging folder.
-    fn stage(&self, body: &Body) -> io::Result<PathBuf> {
+    /// A new file in the staging folder.
+    fn new_file(&self) -> io::Result<(File, PathBuf)> {
         let number = self.staged.fetch_add(1, Ordering::Relaxed);
         let path = self.staging.join(number.to_string());
         let file = OpenOptions::new()
             .write(true)
             .create_new(true)
             .open(&path)?;
+        Ok((file, path))
+    }
+
+    /// A synced file in the staging folder.
+    fn stage(&self, body: &Body) -> io::Result<PathBuf> {
+        let (file, path) = self.new_file()?;
         write_synced(file, body).inspect_err(|_| {
             let _ = fs::remove_file(&path);
         })?;
         Ok(path)
+    }
+}
+
+/// A file on its way; removed when dropped, for it has another name by then or is not wanted.
+pub(super) struct Staged {
+    file: File,
+    path: PathBuf,
+}
+
+impl Staged {
+    /// Appends `chunks`.
+    pub(super) fn write(&mut self, chunks: &[Bytes]) -> Result<(), BlobError> {
+        write_all(&mut self.file, chunks).map_err(|cause| io_error("cannot write a file", cause))
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        // What cannot be removed now is removed at the next start.
+        let _ = fs::remove_file(&self.path);
     }
 }
 
@@ -155,11 +215,13 @@ fn link_unnamed(_folder: &File, _path: &Path, _body: &Body) -> io::Result<()> {
 }
 
 fn write_synced(mut file: File, body: &Body) -> io::Result<File> {
-    let mut slices: Vec<IoSlice<'_>> = body
-        .chunks()
-        .iter()
-        .map(|chunk| IoSlice::new(chunk))
-        .collect();
+    write_all(&mut file, body.chunks())?;
+    file.sync_data()?;
+    Ok(file)
+}
+
+fn write_all(file: &mut File, chunks: &[Bytes]) -> io::Result<()> {
+    let mut slices: Vec<IoSlice<'_>> = chunks.iter().map(|chunk| IoSlice::new(chunk)).collect();
     let mut rest = &mut slices[..];
     // Skips leading empty chunks, of which a write would report nothing written.
     IoSlice::advance_slices(&mut rest, 0);
@@ -172,8 +234,7 @@ fn write_synced(mut file: File, body: &Body) -> io::Result<File> {
             Err(cause) => return Err(cause),
         }
     }
-    file.sync_data()?;
-    Ok(file)
+    Ok(())
 }
 
 /// The folder, created (durably) when it is missing.

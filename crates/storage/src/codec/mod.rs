@@ -23,7 +23,7 @@ mod write_op;
 use bytes::Bytes;
 use model::Error;
 
-pub use catalog::{CatalogChange, CatalogState};
+pub use catalog::{CatalogChange, CatalogState, SnapshotEntry};
 pub use primitives::{DecodeError, Reader, Writer};
 pub use state::{CollectionState, PartEntry, PartRole, SegmentEntry};
 

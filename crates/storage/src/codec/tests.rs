@@ -448,6 +448,7 @@ fn catalog_states() -> impl Strategy<Value = CatalogState> {
         collections,
         aliases,
         attributes,
+        snapshots: Vec::new(),
     })
 }
 

@@ -20,12 +20,14 @@
 //!   and must not be dropped in silence.
 
 mod appender;
+mod begin;
 mod boundary;
 mod entry;
 mod error;
 mod replay;
 
 pub use appender::{Log, Recovery};
+pub use begin::begin;
 pub use boundary::Boundary;
 pub use entry::{Entry, EntryDefect, EntryKind, Link, Nonce, Position};
 pub use error::{Damage, LogError};

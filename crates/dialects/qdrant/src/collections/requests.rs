@@ -346,7 +346,11 @@ pub(crate) async fn delete(call: &Call<'_>) -> Answer {
         .await?
     {
         Outcome::Existed(existed) => envelope::ok(call, existed),
-        Outcome::Done | Outcome::Pending | Outcome::Written { .. } => {
+        Outcome::Done
+        | Outcome::Pending
+        | Outcome::Written { .. }
+        | Outcome::Snapshot(_)
+        | Outcome::Accepted => {
             Err(model::Error::internal("a drop was answered like another command").into())
         }
     }

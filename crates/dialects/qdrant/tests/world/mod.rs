@@ -5,16 +5,19 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context as TaskContext, Poll, Waker};
 
+use bytes::Bytes;
 use gateway::{Build, Clock, Config, Context, Gateway, Listener, MetricsSource, Mount};
 use model::aggregate::{FacetHit, FacetValue, Group, GroupKey, Groups, MatrixRows};
 use model::query::{PayloadSelect, VectorSelect};
 use model::reply::OrderValue;
 use model::schema::VectorField;
 use model::{
-    BoxFuture, CollectionInfo, CollectionName, CollectionRef, CollectionSize, Command, Dim, Error,
-    Executor, FieldIndex, FieldKind, FieldPath, IndexParams, Metric, Object, Outcome, PlannedTask,
-    PointId, Query, Rank, Record, Reply, Residency, Schema, ScoredPoint, Search, SegmentSize,
-    Select, Status, Task, TaskEnd, Upkeep, Value, Vector, VectorKind, VectorName, Visibility,
+    Archive, ArchiveOf, BoxFuture, ByteSource, CollectionInfo, CollectionName, CollectionRef,
+    CollectionSize, Command, Dim, Error, Executor, FieldIndex, FieldKind, FieldPath, IndexParams,
+    Metric, Object, Outcome, PlannedTask, PointId, Query, Rank, Record, Reply, Residency, Schema,
+    ScoredPoint, Search, SegmentSize, Select, SnapshotInfo, SnapshotRecovery, SnapshotScope,
+    Status, Task, TaskEnd, Timestamp, Upkeep, Value, Vector, VectorKind, VectorName, Visibility,
+    Waiting,
 };
 
 /// Knows the collections `books` (unnamed, dot), `far` (unnamed, Euclid), `films` (named),
@@ -224,6 +227,7 @@ fn answer(query: Query) -> Result<Reply, Error> {
             (name("library"), name("books")),
             (name("shelf"), name("films")),
         ])),
+        Query::ListSnapshots(scope) => known(&scope).map(|()| Reply::Snapshots(vec![kept()])),
         Query::CollectionExists(collection) => Ok(Reply::Exists(schema(&collection).is_ok())),
         Query::DescribeCollection(collection) => describe(&collection),
         Query::MeasureCollection(collection) => schema(&collection).map(|_| Reply::Size(SIZE)),
@@ -323,6 +327,59 @@ fn grouped(groups: &Groups) -> Result<Reply, Error> {
     Ok(Reply::Groups(keys.map(group).into()))
 }
 
+/// Knows shard 0 of each collection.
+fn known(scope: &SnapshotScope) -> Result<(), Error> {
+    if let SnapshotScope::Shard { shard: 1.., .. } = scope {
+        return Err(none("shard 1 not found"));
+    }
+    scope
+        .collection()
+        .map_or(Ok(()), |name| schema(name).map(|_| ()))
+}
+
+fn none(what: &str) -> Error {
+    Error::new(model::ErrorKind::NotFound, model::Subject::Request, what)
+}
+
+/// Knows the snapshot `s`.
+fn named(name: &str) -> Result<(), Error> {
+    match name {
+        "s" => Ok(()),
+        _ => Err(none("Snapshot x not found")),
+    }
+}
+
+fn kept() -> SnapshotInfo {
+    SnapshotInfo {
+        name: "s".into(),
+        created: Timestamp(1_700_000_000_000_000),
+        bytes: 10,
+        sha256: [0x5a; 32],
+    }
+}
+
+/// Two pieces.
+struct Pieces(Vec<&'static str>);
+
+impl ByteSource for Pieces {
+    fn next(&mut self) -> BoxFuture<'_, Result<Option<Bytes>, Error>> {
+        let piece = self.0.pop().map(Bytes::from);
+        Box::pin(async move { Ok(piece) })
+    }
+}
+
+fn open(of: ArchiveOf) -> Result<Archive, Error> {
+    match &of {
+        ArchiveOf::Kept { scope, name } => known(scope).and_then(|()| named(name))?,
+        ArchiveOf::Present(scope) => known(scope)?,
+    }
+    Ok(Archive {
+        name: "bücher.snapshot".into(),
+        bytes: 10,
+        source: Box::new(Pieces(vec!["chive", "the ar"])),
+    })
+}
+
 fn carry_out(command: Command) -> Result<Outcome, Error> {
     match command {
         Command::CreateCollection { collection, .. } => match schema(&collection) {
@@ -340,6 +397,17 @@ fn carry_out(command: Command) -> Result<Outcome, Error> {
             visibility: Visibility::AppliedWithin { .. },
             ..
         } if collection.name.as_str() == "slow" => Ok(Outcome::Pending),
+        Command::CreateSnapshot { scope, waiting } => known(&scope).map(|()| match waiting {
+            Waiting::UntilDone => Outcome::Snapshot(kept()),
+            Waiting::UntilBegun => Outcome::Accepted,
+        }),
+        Command::DeleteSnapshot { scope, name } => known(&scope)
+            .and_then(|()| named(&name))
+            .map(|()| Outcome::Done),
+        Command::RecoverSnapshot { recovery, .. } => Ok(match recovery.waiting {
+            Waiting::UntilDone => Outcome::Done,
+            Waiting::UntilBegun => Outcome::Accepted,
+        }),
         Command::Write { collection, .. } => {
             schema(&collection).map(|_| Outcome::Written { operation: 7 })
         }
@@ -350,6 +418,30 @@ impl Executor for World {
     fn execute(&self, command: Command) -> BoxFuture<'_, Result<Outcome, Error>> {
         self.asked.lock().unwrap().push(format!("{command:?}"));
         Box::pin(async move { carry_out(command) })
+    }
+
+    fn archive(&self, of: ArchiveOf) -> BoxFuture<'_, Result<Archive, Error>> {
+        self.asked.lock().unwrap().push(format!("{of:?}"));
+        Box::pin(async move { open(of) })
+    }
+
+    fn recover(
+        &self,
+        recovery: SnapshotRecovery,
+        mut archive: Box<dyn ByteSource>,
+    ) -> BoxFuture<'_, Result<Outcome, Error>> {
+        Box::pin(async move {
+            let mut all = Vec::new();
+            while let Some(piece) = archive.next().await? {
+                all.extend_from_slice(&piece);
+            }
+            let all = String::from_utf8_lossy(&all).into_owned();
+            self.asked
+                .lock()
+                .unwrap()
+                .push(format!("{recovery:?} {all:?}"));
+            Ok(Outcome::Done)
+        })
     }
 
     fn query(&self, query: Query) -> BoxFuture<'_, Result<Reply, Error>> {
