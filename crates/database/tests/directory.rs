@@ -15,9 +15,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use database::{Database, Host, Options};
 use model::{
-    BoxFuture, CollectionRef, Command, Dim, Executor, Metric, Outcome, Point, Query, Rank, Reply,
-    Schema, Search, SearchParams, Select, UpsertMode, Value, Vector, VectorField, VectorKind,
-    VectorName, VectorQuery, Visibility, WriteOp,
+    BoxFuture, CollectionRef, Command, Dim, Element, Executor, Metric, Outcome, Point, Query, Rank,
+    Reply, Schema, Search, SearchParams, Select, UpsertMode, Value, Vector, VectorField,
+    VectorKind, VectorName, VectorQuery, Visibility, WriteOp,
 };
 
 const DIM: u64 = 384;
@@ -180,9 +180,11 @@ async fn create(database: &Database) {
     let kind = VectorKind::Dense {
         dim: Dim::new(DIM).unwrap(),
         metric: Metric::L2,
+        element: Element::F32,
     };
     let field = VectorField {
         name: VectorName::default(),
+        since: 0,
         kind,
         hnsw: None,
         quantization: None,

@@ -10,8 +10,8 @@ use bytes::Bytes;
 // Skerry (x86-64, AArch64, wasm32) is little-endian; another one must fail to compile, not to read.
 const _: () = assert!(cfg!(target_endian = "little"));
 
-/// Cache lines are 64 bytes: rows of vectors that start on one are read without splits.
-const LINE_FLOATS: usize = 16;
+/// A cache line: rows of vectors that start on one are read without splits.
+const LINE_BYTES: usize = 64;
 
 /// An immutable array of numbers over shared bytes.
 #[derive(Clone)]
@@ -72,41 +72,56 @@ impl<T: Pod + Send + fmt::Debug> fmt::Debug for Array<T> {
     }
 }
 
-/// A vector of floats whose first element lies on a cache line.
-pub(crate) struct AlignedFloats {
-    // The first `start` floats are padding.
-    floats: Vec<f32>,
+/// A vector of numbers whose first element lies on a cache line.
+pub(crate) struct Aligned<T> {
+    // The first `start` numbers are padding.
+    numbers: Vec<T>,
     start: usize,
 }
 
-impl AlignedFloats {
-    /// Room for `capacity` floats; the alignment is lost (not the contents) when more are pushed.
+impl<T: Pod + Send> Aligned<T> {
+    /// Room for `capacity` numbers; the alignment is lost (not the contents) when more are pushed.
     pub(crate) fn with_capacity(capacity: usize) -> Self {
-        let mut floats: Vec<f32> = Vec::with_capacity(capacity + LINE_FLOATS);
-        let start = floats
-            .as_ptr()
-            .align_offset(LINE_FLOATS * size_of::<f32>())
-            .min(LINE_FLOATS);
-        floats.resize(start, 0.0);
-        Self { floats, start }
+        let line = LINE_BYTES / size_of::<T>();
+        let mut numbers: Vec<T> = Vec::with_capacity(capacity + line);
+        let start = numbers.as_ptr().align_offset(LINE_BYTES).min(line);
+        numbers.resize(start, T::zeroed());
+        Self { numbers, start }
     }
 
     /// Appends a row and returns it, to be prepared in place.
-    pub(crate) fn push_row(&mut self, row: &[f32]) -> &mut [f32] {
-        let at = self.floats.len();
-        self.floats.extend_from_slice(row);
-        &mut self.floats[at..]
+    pub(crate) fn push_row(&mut self, row: &[T]) -> &mut [T] {
+        let at = self.numbers.len();
+        self.numbers.extend_from_slice(row);
+        &mut self.numbers[at..]
+    }
+
+    /// Appends a row as it is computed.
+    pub(crate) fn extend(&mut self, row: impl Iterator<Item = T>) {
+        self.numbers.extend(row);
+    }
+
+    /// Appends what [`Aligned::into_bytes`] gave of other numbers, a whole number of them.
+    pub(crate) fn push_bytes(&mut self, bytes: &[u8]) {
+        match bytemuck::try_cast_slice(bytes) {
+            Ok(numbers) => self.numbers.extend_from_slice(numbers),
+            Err(_) => self.numbers.extend(
+                bytes
+                    .chunks_exact(size_of::<T>())
+                    .map(bytemuck::pod_read_unaligned::<T>),
+            ),
+        }
     }
 
     /// Appends `dim` zeros.
     pub(crate) fn push_zeros(&mut self, dim: usize) {
-        self.floats.resize(self.floats.len() + dim, 0.0);
+        self.numbers.resize(self.numbers.len() + dim, T::zeroed());
     }
 
     /// The bytes of all rows.
     pub(crate) fn into_bytes(self) -> Bytes {
-        let start = self.start * size_of::<f32>();
-        Bytes::from_owner(Owner(self.floats)).slice(start..)
+        let start = self.start * size_of::<T>();
+        Bytes::from_owner(Owner(self.numbers)).slice(start..)
     }
 }
 
@@ -125,14 +140,15 @@ mod tests {
 
     #[test]
     fn float_rows_start_on_a_cache_line() {
-        let mut floats = AlignedFloats::with_capacity(6);
+        let mut floats = Aligned::<f32>::with_capacity(6);
         floats.push_row(&[1.0, 2.0, 3.0])[0] = 9.0;
-        floats.push_zeros(3);
+        floats.push_zeros(2);
+        floats.push_bytes(&[&[9][..], &5.0_f32.to_le_bytes()].concat()[1..]);
         let bytes = floats.into_bytes();
         assert_eq!(bytes.as_ptr().addr() % 64, 0);
         assert_eq!(
             bytemuck::cast_slice::<u8, f32>(&bytes),
-            [9.0, 2.0, 3.0, 0.0, 0.0, 0.0]
+            [9.0, 2.0, 3.0, 0.0, 0.0, 5.0]
         );
     }
 }

@@ -6,14 +6,14 @@
 //! fall in the order of ids.
 
 use bytes::Bytes;
+use model::Schema;
 use model::packed::ObjectRef;
-use model::{Metric, Schema, VectorKind};
 use rows::{RowId, RowSet};
 
 use crate::array::Array;
 use crate::block_error::BlockError;
 use crate::ids::{IdRef, Ids, IdsBuilder};
-use crate::vectors::{Vectors, VectorsBuilder};
+use crate::vectors::{FieldKey, Incoming, Vectors, VectorsBuilder};
 
 /// Version of the stored form.
 const FORMAT_VERSION: u32 = 1;
@@ -71,17 +71,48 @@ impl RowBlock {
     }
 
     /// The stored form, for [`RowBlock::open`]; shares the bytes.
-    pub(crate) fn encode(&self, schema: &Schema) -> Vec<(String, Bytes)> {
+    pub(crate) fn encode(&self) -> Vec<(String, Bytes)> {
         let head: Array<u32> = vec![FORMAT_VERSION, self.len()].into();
         let mut blocks = vec![("rows".to_owned(), head.bytes().clone())];
         blocks.extend(self.ids.encode());
         blocks.push(("versions".to_owned(), self.versions.bytes().clone()));
         blocks.push(("payload_ends".to_owned(), self.payload_ends.bytes().clone()));
         blocks.push(("payloads".to_owned(), self.payloads.clone()));
-        for (vectors, field) in self.vectors.iter().zip(&schema.vectors) {
-            blocks.extend(vectors.encode(field));
-        }
+        blocks.extend(self.vectors.iter().flat_map(Vectors::encode));
         blocks
+    }
+
+    /// For each vector field of `schema` its position in this block; `None` where the block was
+    /// made before the field.
+    pub(crate) fn fields_of(&self, schema: &Schema) -> Vec<Option<usize>> {
+        let place = |key: &FieldKey| self.vectors.iter().position(|held| held.key() == key);
+        let keys = schema.vectors.iter().map(FieldKey::of);
+        keys.map(|key| place(&key)).collect()
+    }
+
+    /// Whether the block has exactly the vector fields of `schema`, in their order.
+    pub(crate) fn is_under(&self, schema: &Schema) -> bool {
+        self.vectors.len() == schema.vectors.len()
+            && schema
+                .vectors
+                .iter()
+                .zip(&self.vectors)
+                .all(|(field, held)| *held.key() == FieldKey::of(field))
+    }
+
+    /// The block with the vector fields of `schema`: others are dropped, and no row carries those
+    /// that it lacks.
+    pub(crate) fn under(&self, schema: &Schema) -> Result<Self, model::Error> {
+        let rows = self.len() as usize;
+        let places = self.fields_of(schema).into_iter().zip(&schema.vectors);
+        let vectors = places.map(|(place, field)| match place {
+            Some(at) => Ok(self.vectors[at].clone()),
+            None => Vectors::absent(field, rows),
+        });
+        Ok(Self {
+            vectors: vectors.collect::<Result<_, _>>()?,
+            ..self.clone()
+        })
     }
 
     /// Opens what [`RowBlock::encode`] gave, in place; `find` returns a block by name.
@@ -156,7 +187,7 @@ impl RowBlock {
             let block = sources[at].0;
             let payload = block.payload_bytes(row);
             builder.push(block.ids.get(row), block.version(row), payload, |field| {
-                block.vectors[field].get(row).map(Incoming::Stored)
+                block.vectors[field].stored(row).map(Incoming::Stored)
             });
         }
         builder.finish()
@@ -180,20 +211,11 @@ fn live_by_id(sources: &[(&RowBlock, &RowSet)]) -> Vec<(usize, RowId)> {
     order
 }
 
-/// A vector on its way into a block.
-pub(crate) enum Incoming<'a> {
-    /// As a caller brought it.
-    Raw(&'a [f32]),
-    /// As a block stores it already.
-    Stored(&'a [f32]),
-}
-
 /// Collects rows that come in strictly ascending order of ids.
 pub(crate) struct BlockBuilder {
     ids: IdsBuilder,
     versions: Vec<u64>,
     vectors: Vec<VectorsBuilder>,
-    normalized: Vec<bool>,
     payload_ends: Vec<u64>,
     payloads: Vec<u8>,
 }
@@ -205,15 +227,7 @@ impl BlockBuilder {
         Self {
             ids: IdsBuilder::default(),
             versions: Vec::with_capacity(rows),
-            vectors: fields
-                .clone()
-                .map(|f| VectorsBuilder::new(f.kind, rows))
-                .collect(),
-            normalized: fields
-                .map(|f| match f.kind {
-                    VectorKind::Dense { metric, .. } => metric == Metric::Cosine,
-                })
-                .collect(),
+            vectors: fields.map(|f| VectorsBuilder::new(f, rows)).collect(),
             payload_ends: Vec::with_capacity(rows),
             payloads: Vec::new(),
         }
@@ -233,20 +247,7 @@ impl BlockBuilder {
         self.payloads.extend_from_slice(payload);
         self.payload_ends.push(self.payloads.len() as u64);
         for (field, vectors) in self.vectors.iter_mut().enumerate() {
-            match vector(field) {
-                None => {
-                    vectors.push(None);
-                }
-                Some(Incoming::Stored(stored)) => {
-                    vectors.push(Some(stored));
-                }
-                Some(Incoming::Raw(raw)) => {
-                    let place = vectors.push(Some(raw));
-                    if let Some(place) = place.filter(|_| self.normalized[field]) {
-                        kernels::float::normalize(place);
-                    }
-                }
-            }
+            vectors.push(vector(field));
         }
     }
 

@@ -147,7 +147,10 @@ pub(crate) fn check_schema(schema: &Schema) -> Result<(), Error> {
         ));
     }
     for field in &schema.vectors {
-        let VectorKind::Dense { metric, .. } = field.kind;
+        let metric = match field.kind {
+            VectorKind::Dense { metric, .. } | VectorKind::Multi { metric, .. } => metric,
+            VectorKind::Sparse { .. } => continue,
+        };
         if metric.is_binary() {
             return Err(Error::unsupported(format!(
                 "the metric of `{}` compares bits, but the vectors are dense",

@@ -46,17 +46,17 @@ impl Collection {
     /// `Internal` when a segment that the job worked on is no longer there.
     pub fn install(&self, done: &Installed) -> Result<Self, Error> {
         match &done.0 {
-            Change::Sealed(segment) => Ok(self.install_sealed(segment.as_ref())),
+            Change::Sealed(segment) => self.install_sealed(segment.as_ref()),
             Change::Merged { segment, sources } => self.install_merged(segment.as_ref(), sources),
             Change::Extended { segment, kinds } => self.install_extended(segment, kinds),
         }
     }
 
-    fn install_sealed(&self, segment: Option<&Arc<Segment>>) -> Self {
+    fn install_sealed(&self, segment: Option<&Arc<Segment>>) -> Result<Self, Error> {
         let mut new = self.clone();
         let Some(segment) = segment else {
             new.growing.retain(|live| live.live_rows() > 0);
-            return new;
+            return Ok(new);
         };
         let mut moved = Vec::new();
         for live in &mut new.growing {
@@ -76,8 +76,8 @@ impl Collection {
             .into_iter()
             .collect::<RowSet>()
             .complement(segment.block.len());
-        new.sealed.push(self.current(segment).without(gone.iter()));
-        new
+        new.sealed.push(self.current(segment)?.without(gone.iter()));
+        Ok(new)
     }
 
     fn install_merged(
@@ -98,7 +98,7 @@ impl Collection {
             );
         }
         if let Some(segment) = segment {
-            new.sealed.push(self.current(segment).without(gone));
+            new.sealed.push(self.current(segment)?.without(gone));
         }
         Ok(new)
     }
@@ -110,19 +110,22 @@ impl Collection {
         let mut new = self.clone();
         let at = self.sealed_position(&new, id)?;
         let live = &mut new.sealed[at];
-        let extended = live.segment.adopting(segment, kinds, &self.schema);
-        *live = live.with_segment(extended.without_stale(&self.schema).unwrap_or(extended));
+        // What was dropped since the job began is not adopted.
+        let current = segment.under(&self.schema)?;
+        let built = current.as_ref().unwrap_or(segment);
+        *live = live.with_segment(live.segment.adopting(built, kinds, &self.schema));
         Ok(new)
     }
 
-    /// `segment` under this state's schema: indexes may have been dropped since it was made.
-    fn current(&self, segment: &Arc<Segment>) -> LiveSegment {
-        LiveSegment {
+    /// `segment` under this state's schema: indexes and vector fields may have come and gone since
+    /// it was made.
+    fn current(&self, segment: &Arc<Segment>) -> Result<LiveSegment, Error> {
+        Ok(LiveSegment {
             segment: segment
-                .without_stale(&self.schema)
+                .under(&self.schema)?
                 .map_or(Arc::clone(segment), Arc::new),
             deleted: Arc::default(),
-        }
+        })
     }
 
     fn sealed_position(&self, of: &Self, id: SegmentId) -> Result<usize, Error> {

@@ -16,7 +16,7 @@ use crate::graph::VectorGraph;
 use crate::growing;
 use crate::install::{Change, Installed};
 use crate::part::{Blocks, NewPart, PartKind, PartRef, SegmentId};
-use crate::policy::deserves_graph;
+use crate::policy::wants_graph;
 use crate::segment::{LiveSegment, Segment};
 use crate::source::Source;
 
@@ -150,7 +150,7 @@ impl Job {
         if block.len() == 0 {
             return Ok(Vec::new());
         }
-        let blocks = block.encode(&self.schema);
+        let blocks = block.encode();
         let merged = LiveSegment::new(Segment::growing(block));
         let mut parts = vec![NewPart {
             kind: PartKind::Rows,
@@ -192,22 +192,19 @@ impl Job {
     ) -> Result<Vec<NewPart>, Error> {
         let mut parts = Vec::new();
         for (at, field) in self.schema.vectors.iter().enumerate() {
-            let config = self.schema.hnsw_of(field);
-            let codes = CodeKind::of(self.schema.quantization_of(field));
-            let built = live
-                .segment
-                .graph(at)
-                .is_some_and(|g| g.is_as_configured(config, codes));
-            let threshold_kb = self.schema.segments.indexing_threshold_kb;
-            if built || !deserves_graph(live.vector_bytes(at, field), config, threshold_kb) {
+            if !wants_graph(live, at, &self.schema) {
                 continue;
             }
-            check(progress)?;
             let vectors = &live.segment.block.vectors[at];
+            let Some(dense) = vectors.dense() else {
+                continue;
+            };
+            check(progress)?;
+            let config = self.schema.hnsw_of(field);
             let present = linked(live, vectors.present.as_ref());
             let report = |done: usize, total: usize| progress.report(done as u64, total as u64);
-            let present = present.as_ref();
-            let blocks = VectorGraph::build(&vectors.dense, present, config, codes, &report);
+            let codes = CodeKind::of(self.schema.quantization_of(field));
+            let blocks = VectorGraph::build(dense, present.as_ref(), config, codes, &report);
             parts.push(NewPart {
                 kind: PartKind::Hnsw(field.name.clone()),
                 blocks,

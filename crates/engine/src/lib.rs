@@ -10,6 +10,7 @@ mod filter_cache;
 mod graph;
 mod groups;
 mod growing;
+mod idf;
 mod ids;
 mod info;
 mod install;

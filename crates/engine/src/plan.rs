@@ -17,10 +17,10 @@ use std::sync::Arc;
 use filter::{Compiled, compile};
 use index::{Allowed, CodeUse, Probe, Scored, Scratch, flat};
 use model::{Filter, Quantization, QueryBits, Schema, SearchParams, VectorKind};
-use rows::{BitSet, RowId};
+use rows::{BitSet, RowId, TopK};
 
 use crate::graph::VectorGraph;
-use crate::prepared::Prepared;
+use crate::prepared::{Comparison, Prepared};
 use crate::segment::LiveSegment;
 use crate::source::Source;
 use crate::vectors::Vectors;
@@ -121,7 +121,7 @@ impl Choice<'_> {
 }
 
 /// The `wanted` live rows of `live` that match and are most similar, best first; ties by ascending
-/// row. With `indexed_only`, nothing when the field has no graph here.
+/// row. With `indexed_only`, nothing when the field is dense and has no graph here.
 pub(crate) fn nearest(
     live: &LiveSegment,
     schema: &Arc<Schema>,
@@ -133,29 +133,24 @@ pub(crate) fn nearest(
     let graph = segment
         .graph(ask.field)
         .filter(|_| schema.hnsw_of(&schema.vectors[ask.field]).m > 0);
-    if ask.wanted == 0 || (ask.params.indexed_only && graph.is_none()) {
+    let vectors = &segment.block.vectors[ask.field];
+    // Fields that never have a graph are not left out for lacking one.
+    let waits = ask.params.indexed_only && graph.is_none() && vectors.dense().is_some();
+    if ask.wanted == 0 || waits {
         return Vec::new();
     }
-    let vectors = &segment.block.vectors[ask.field];
     let mut candidates = Candidates::new(live, vectors);
     let mut filter = ask.filter;
     let source = Source::new(segment, schema);
     // Small segments are not worth remembering anything.
     if let (Some(known), Some(_), false) = (filter, graph, ask.switches.without_memory) {
-        let list = || {
-            compile(known, &source)
-                .rows(None)
-                .to_bits(vectors.dense.len())
-        };
+        let list = || compile(known, &source).rows(None).to_bits(vectors.rows());
         if let Some(rows) = segment.filters.rows(known, schema, list) {
             candidates = candidates.among(&rows);
             filter = None;
         }
     }
     let compiled = filter.map(|filter| compile(filter, &source));
-    let field = &schema.vectors[ask.field];
-    let VectorKind::Dense { dim, .. } = field.kind;
-    let row_bytes = dim.get() * size_of::<f32>();
     let rows = candidates.count(vectors);
     let choice = Choice {
         graph,
@@ -164,32 +159,80 @@ pub(crate) fn nearest(
             .as_ref()
             .map_or(rows, |compiled| expected(compiled, rows)),
         filtered: compiled.is_some(),
-        few: schema.hnsw_of(field).full_scan_threshold_kb as usize * 1024 / row_bytes,
+        few: few_rows(schema, ask.field),
         ef: ef(ask),
     };
     debug_assert!(choice.left <= choice.rows);
-    match (
-        choice.plan(ask.params.exact, ask.switches),
-        &compiled,
-        graph,
-    ) {
+    let plan = choice.plan(ask.params.exact, ask.switches);
+    let (Some(dense), Prepared::Dense(vector)) = (vectors.dense(), ask.vector) else {
+        return scan(live, vectors, ask, &candidates, compiled.as_ref(), plan);
+    };
+    match (plan, &compiled, graph) {
         (Plan::FilteredScan, Some(compiled), _) => {
             let rows = compiled.rows(Some(&live.live()));
             let rows = rows.iter().filter(|&row| vectors.has(row));
-            flat::search_rows(&vectors.dense, ask.vector.row(), rows, ask.wanted)
+            flat::search_rows(dense, vector, rows, ask.wanted)
         }
         (Plan::Walk | Plan::FilteredWalk, compiled, Some(graph)) => {
-            let codes = code_use(ask.params.codes, schema.quantization_of(field));
-            candidates.ask(ask, compiled.as_ref(), |probe| {
+            let quantization = schema.quantization_of(&schema.vectors[ask.field]);
+            let codes = code_use(ask.params.codes, quantization);
+            candidates.ask(ask, vector, compiled.as_ref(), |probe| {
                 graph.hnsw.search_by(probe, &codes, scratch)
             })
         }
         (Plan::Scan | Plan::FilteredScan | Plan::Walk | Plan::FilteredWalk, compiled, _) => {
-            candidates.ask(ask, compiled.as_ref(), |probe| {
-                flat::search(&vectors.dense, probe)
+            candidates.ask(ask, vector, compiled.as_ref(), |probe| {
+                flat::search(dense, probe)
             })
         }
     }
+}
+
+/// As many rows as are scanned without a walk. Fields without graphs are scanned whatever it says.
+fn few_rows(schema: &Schema, field: usize) -> usize {
+    let field = &schema.vectors[field];
+    let row_bytes = match field.kind {
+        VectorKind::Dense { dim, element, .. } | VectorKind::Multi { dim, element, .. } => {
+            dim.get() * element.bytes()
+        }
+        VectorKind::Sparse { .. } => 1,
+    };
+    schema.hnsw_of(field).full_scan_threshold_kb as usize * 1024 / row_bytes
+}
+
+/// The exact scan of rows that are not single floats. A sparse score of zero is as good as none.
+fn scan(
+    live: &LiveSegment,
+    vectors: &Vectors,
+    ask: &Nearest<'_>,
+    candidates: &Candidates<'_>,
+    compiled: Option<&Compiled<'_>>,
+    plan: Plan,
+) -> Vec<Scored> {
+    let mut comparison = Comparison::new(ask.vector, vectors);
+    let mut top = TopK::new(ask.wanted);
+    let mut offer = |row: RowId| {
+        if let Some(score) = comparison.hit(row) {
+            top.offer(row, score);
+        }
+    };
+    let allowed = |row: RowId| candidates.bits().is_none_or(|bits| bits.contains(row));
+    match (plan, compiled) {
+        (Plan::FilteredScan, Some(compiled)) => {
+            let rows = compiled.rows(Some(&live.live()));
+            rows.iter().for_each(offer);
+        }
+        (_, Some(compiled)) => {
+            let rows = (0..vectors.rows() as u32).map(RowId);
+            rows.filter(|&row| allowed(row) && compiled.matches(row))
+                .for_each(offer);
+        }
+        (_, None) => match candidates.bits() {
+            Some(bits) => bits.iter().for_each(offer),
+            None => (0..vectors.rows() as u32).map(RowId).for_each(&mut offer),
+        },
+    }
+    top.into_sorted()
 }
 
 fn ef(ask: &Nearest<'_>) -> usize {
@@ -261,17 +304,17 @@ impl<'a> Candidates<'a> {
     }
 
     fn count(&self, vectors: &Vectors) -> usize {
-        self.bits().map_or(vectors.dense.len(), BitSet::count)
+        self.bits().map_or(vectors.rows(), BitSet::count)
     }
 
     /// Asks `search` for candidates that match.
     fn ask(
         &self,
         ask: &Nearest<'_>,
+        vector: &[f32],
         compiled: Option<&Compiled<'_>>,
         search: impl FnOnce(&Probe<'_>) -> Vec<Scored>,
     ) -> Vec<Scored> {
-        let vector = ask.vector.row();
         let probe = |allowed| Probe {
             vector,
             k: ask.wanted,

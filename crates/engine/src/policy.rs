@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use index::CodeKind;
-use model::{HnswConfig, VectorField};
+use model::{Schema, VectorKind};
 
 use crate::collection::Collection;
 use crate::job::{Job, JobKind};
@@ -117,7 +117,7 @@ impl Collection {
         // As many of the smallest as fit.
         let mut bytes = 0;
         let fitting = flat.iter().take_while(|live| {
-            bytes += live.all_vector_bytes(&self.schema);
+            bytes += live.all_vector_bytes();
             bytes <= self.segment_bytes_max()
         });
         let sources: Vec<LiveSegment> = fitting.map(|&live| live.clone()).collect();
@@ -126,7 +126,7 @@ impl Collection {
 
     fn due_busy_graph(&self, policy: &JobPolicy) -> Option<Job> {
         let flat = self.sealed.iter().filter(|live| !self.has_graph(live));
-        let bytes: u64 = flat.map(|live| live.all_vector_bytes(&self.schema)).sum();
+        let bytes: u64 = flat.map(|live| live.all_vector_bytes()).sum();
         if bytes <= policy.flat_bytes_max {
             return None;
         }
@@ -165,10 +165,7 @@ impl Collection {
                 1
             };
             let sources = &by_weight[at..];
-            let bytes: u64 = sources
-                .iter()
-                .map(|s| s.all_vector_bytes(&self.schema))
-                .sum();
+            let bytes: u64 = sources.iter().map(|s| s.all_vector_bytes()).sum();
             if heavy <= factor * light && bytes <= self.segment_bytes_max() {
                 // Graphs serve searches until the merged segment has one too.
                 let graphs = sources.iter().any(|live| self.has_graph(live));
@@ -192,8 +189,8 @@ impl Collection {
     /// The heaviest segment first: it gains most.
     fn due_graph(&self) -> Option<Job> {
         let wanting = self.sealed.iter().filter(|live| {
-            let mut fields = self.schema.vectors.iter().enumerate();
-            fields.any(|(at, field)| wants_graph(live, at, field, self))
+            let mut fields = 0..self.schema.vectors.len();
+            fields.any(|at| wants_graph(live, at, &self.schema))
         });
         let heaviest = wanting.max_by_key(|live| self.weight(live))?;
         Some(self.job(JobKind::Graphs, vec![heaviest.clone()], true))
@@ -208,7 +205,7 @@ impl Collection {
     }
 
     fn weight(&self, live: &LiveSegment) -> u64 {
-        live.all_vector_bytes(&self.schema) + ROW_BYTES * u64::from(live.live_rows())
+        live.all_vector_bytes() + ROW_BYTES * u64::from(live.live_rows())
     }
 
     fn segment_bytes_max(&self) -> u64 {
@@ -216,18 +213,18 @@ impl Collection {
     }
 }
 
-fn wants_graph(live: &LiveSegment, at: usize, field: &VectorField, of: &Collection) -> bool {
-    let config = of.schema.hnsw_of(field);
-    let codes = CodeKind::of(of.schema.quantization_of(field));
-    let built = live
-        .segment
-        .graph(at)
-        .is_some_and(|graph| graph.is_as_configured(config, codes));
-    let threshold_kb = of.schema.segments.indexing_threshold_kb;
-    !built && deserves_graph(live.vector_bytes(at, field), config, threshold_kb)
-}
-
-/// Whether `vector_bytes` of one field should have a graph.
-pub(crate) fn deserves_graph(vector_bytes: u64, config: HnswConfig, threshold_kb: u32) -> bool {
-    config.m > 0 && threshold_kb > 0 && vector_bytes > u64::from(threshold_kb) * 1024
+/// Whether the vectors of the field at position `at` should have a graph and have none, or one of
+/// other parameters. Rows of multi-row and sparse fields are always compared one by one.
+pub(crate) fn wants_graph(live: &LiveSegment, at: usize, schema: &Schema) -> bool {
+    let field = &schema.vectors[at];
+    match field.kind {
+        VectorKind::Dense { .. } => {}
+        VectorKind::Multi { .. } | VectorKind::Sparse { .. } => return false,
+    }
+    let config = schema.hnsw_of(field);
+    let graph = live.segment.graph(at);
+    let codes = CodeKind::of(schema.quantization_of(field));
+    let built = graph.is_some_and(|graph| graph.is_as_configured(config, codes));
+    let threshold = u64::from(schema.segments.indexing_threshold_kb) * 1024;
+    !built && config.m > 0 && threshold > 0 && live.vector_bytes(at) > threshold
 }

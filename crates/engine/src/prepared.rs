@@ -1,72 +1,412 @@
 //! Vectors as queries: checked against their field, prepared as stored ones are, compared with
 //! rows.
+//!
+//! Everything that ranks by vectors uses these two types: a [`Prepared`] holds for a whole
+//! collection, a [`Comparison`] sees the rows of one block from it.
 
 use index::Similarity;
-use model::{Error, Metric, Vector, VectorKind};
+use model::{
+    Element, Error, Metric, Modifier, MultiVector, Shape, SparseVector, Vector, VectorKind,
+};
 use rows::RowId;
 
-use crate::vectors::Vectors;
-use crate::write::check_dense;
+use crate::vectors::{Stored, Vectors, byte_of, half_of};
 
-/// A vector prepared for comparison with the rows of one field: normalised for cosine.
+/// Most components of a vector of several rows, exclusive.
+const MULTI_COMPONENTS_MAX: usize = 1 << 20;
+
+/// A vector prepared for comparison with the rows of one field: normalised for cosine, rounded to
+/// the element type, weighted.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Prepared {
     /// One row of the field's dimension.
     Dense(Vec<f32>),
+    /// Rows of the field's dimension.
+    Multi(MultiVector),
+    /// Indices ascending.
+    Sparse(SparseVector),
 }
 
 impl Prepared {
-    /// Prepares a vector that a caller brought.
+    /// Prepares a vector that a caller brought. Weights of sparse queries are left to
+    /// [`Collection::prepare`](crate::Collection).
     ///
     /// # Errors
-    /// As [`check_dense`].
+    /// As [`check`].
     pub(crate) fn new(vector: &Vector, kind: VectorKind) -> Result<Self, Error> {
-        let mut row = check_dense(vector, kind)?.to_vec();
-        let VectorKind::Dense { metric, .. } = kind;
-        if metric == Metric::Cosine {
-            kernels::float::normalize(&mut row);
-        }
-        Ok(Self::Dense(row))
-    }
-
-    /// The row that it is.
-    pub(crate) fn row(&self) -> &[f32] {
-        let Self::Dense(row) = self;
-        row
+        check(vector, kind)?;
+        Ok(match (vector, kind) {
+            (
+                Vector::Dense(row),
+                VectorKind::Dense {
+                    metric, element, ..
+                },
+            ) => Self::Dense(prepared_rows(row, row.len(), metric, element)),
+            (
+                Vector::Dense(row),
+                VectorKind::Multi {
+                    metric, element, ..
+                },
+            ) => {
+                let rows = prepared_rows(row, row.len(), metric, element);
+                Self::Multi(MultiVector::new(row.len(), rows)?)
+            }
+            (
+                Vector::Multi(multi),
+                VectorKind::Multi {
+                    metric, element, ..
+                },
+            ) => {
+                let rows = prepared_rows(multi.flat(), multi.dim(), metric, element);
+                Self::Multi(MultiVector::new(multi.dim(), rows)?)
+            }
+            (Vector::Sparse(sparse), VectorKind::Sparse { .. }) => Self::Sparse(sparse.clone()),
+            (Vector::Dense(_), VectorKind::Sparse { .. })
+            | (Vector::Sparse(_) | Vector::Binary(_), _)
+            | (Vector::Multi(_), VectorKind::Dense { .. } | VectorKind::Sparse { .. }) => {
+                return Err(Error::shape(shape(kind), vector.shape()));
+            }
+        })
     }
 
     /// A stored vector as a query.
     pub(crate) fn from_stored(vector: Vector) -> Option<Self> {
         match vector {
             Vector::Dense(row) => Some(Self::Dense(row)),
-            Vector::Sparse(_) | Vector::Multi(_) | Vector::Binary(_) => None,
+            Vector::Multi(rows) => Some(Self::Multi(rows)),
+            Vector::Sparse(sparse) => Some(Self::Sparse(sparse)),
+            Vector::Binary(_) => None,
         }
     }
+}
+
+/// Whether weights of queries of this field depend on the collection.
+pub(crate) fn is_weighted(kind: VectorKind) -> bool {
+    match kind {
+        VectorKind::Sparse {
+            modifier: Modifier::Idf,
+        } => true,
+        VectorKind::Sparse {
+            modifier: Modifier::None,
+        }
+        | VectorKind::Dense { .. }
+        | VectorKind::Multi { .. } => false,
+    }
+}
+
+/// The shape of the vectors of a field.
+pub(crate) fn shape(kind: VectorKind) -> Shape {
+    match kind {
+        VectorKind::Dense { .. } => Shape::Dense,
+        VectorKind::Multi { .. } => Shape::Multi,
+        VectorKind::Sparse { .. } => Shape::Sparse,
+    }
+}
+
+fn prepared_rows(rows: &[f32], dim: usize, metric: Metric, element: Element) -> Vec<f32> {
+    let mut rows = rows.to_vec();
+    let normalised = metric == Metric::Cosine && element != Element::U8;
+    for row in rows.chunks_exact_mut(dim) {
+        if normalised {
+            kernels::float::normalize(row);
+        }
+        for component in row {
+            *component = match element {
+                Element::F32 => *component,
+                Element::F16 => half_of(*component).to_f32(),
+                Element::U8 => f32::from(byte_of(*component)),
+            };
+        }
+    }
+    rows
+}
+
+/// Whether `vector` may be stored in, or compared with, a field of `kind`.
+///
+/// # Errors
+/// `Invalid`: about the shape when the field holds vectors of another one (a dense vector is one
+/// row of a field of several), about the dimension when rows have another length, else about the
+/// request.
+pub(crate) fn check(vector: &Vector, kind: VectorKind) -> Result<(), Error> {
+    match (vector, kind) {
+        (
+            Vector::Dense(row),
+            VectorKind::Dense {
+                dim,
+                metric,
+                element,
+            }
+            | VectorKind::Multi {
+                dim,
+                metric,
+                element,
+                comparator: _,
+            },
+        ) => {
+            if row.len() != dim.get() {
+                return Err(Error::dimension(dim.get() as u32, row.len()));
+            }
+            check_row(row, metric, element)
+        }
+        (
+            Vector::Multi(multi),
+            VectorKind::Multi {
+                dim,
+                metric,
+                element,
+                comparator: _,
+            },
+        ) => {
+            if multi.dim() != dim.get() {
+                return Err(Error::dimension(dim.get() as u32, multi.dim()));
+            }
+            if multi.flat().len() >= MULTI_COMPONENTS_MAX {
+                return Err(Error::invalid(format!(
+                    "the rows of a vector must have fewer than {MULTI_COMPONENTS_MAX} components \
+                     together, got {}",
+                    multi.flat().len()
+                )));
+            }
+            multi
+                .rows()
+                .try_for_each(|row| check_row(row, metric, element))
+        }
+        // Made of finite values.
+        (Vector::Sparse(_), VectorKind::Sparse { .. }) => Ok(()),
+        (Vector::Dense(_), VectorKind::Sparse { .. })
+        | (Vector::Sparse(_), VectorKind::Dense { .. } | VectorKind::Multi { .. })
+        | (Vector::Multi(_), VectorKind::Dense { .. } | VectorKind::Sparse { .. })
+        | (Vector::Binary(_), _) => Err(Error::shape(shape(kind), vector.shape())),
+    }
+}
+
+fn check_row(row: &[f32], metric: Metric, element: Element) -> Result<(), Error> {
+    if row.iter().any(|component| !component.is_finite()) {
+        return Err(Error::invalid("a vector must have finite components"));
+    }
+    // The sum of squares must be a number, or the row cannot be normalised.
+    if metric == Metric::Cosine && !kernels::float::dot(row, row).is_finite() {
+        return Err(Error::invalid("a vector is too long to be normalised"));
+    }
+    let overflows = |x: &f32| half_of(*x).is_infinite();
+    if element == Element::F16 && metric != Metric::Cosine && row.iter().any(overflows) {
+        return Err(Error::invalid(
+            "a component is out of range of a 16-bit float",
+        ));
+    }
+    Ok(())
 }
 
 /// The rows of one field of one block seen from a vector.
 pub(crate) struct Comparison<'a> {
     query: &'a Prepared,
     vectors: &'a Vectors,
+    /// Of two dense rows.
     similarity: Similarity,
+    best: Vec<f32>,
+    scratch: Vec<f32>,
 }
 
 impl<'a> Comparison<'a> {
     /// `query` was prepared for the field of `vectors`.
     pub(crate) fn new(query: &'a Prepared, vectors: &'a Vectors) -> Self {
+        let (metric, element) = match &vectors.stored {
+            Stored::Dense(dense) => (dense.metric(), dense.element()),
+            Stored::Multi(multi) => (multi.rows().metric(), multi.rows().element()),
+            Stored::Sparse(_) => (Metric::Dot, Element::F32),
+        };
         Self {
             query,
             vectors,
-            similarity: Similarity::for_metric(vectors.dense.metric())
+            similarity: Similarity::for_rows(metric, element)
                 .expect("fields of bits are refused when they are declared"),
+            best: Vec::new(),
+            scratch: Vec::new(),
         }
     }
 
     /// Internal similarity of the query and the vector of `row`: larger is better. `None` when the
-    /// row carries no vector.
+    /// row carries no vector, or a sparse one that shares no index with the query.
     pub(crate) fn of(&mut self, row: RowId) -> Option<f32> {
-        let Prepared::Dense(query) = self.query;
-        let stored = self.vectors.get(row)?;
-        Some(self.similarity.between(query, stored))
+        if !self.vectors.has(row) {
+            return None;
+        }
+        match (self.query, &self.vectors.stored) {
+            (Prepared::Dense(query), Stored::Dense(dense)) => {
+                let stored = dense.row(row, &mut self.scratch);
+                Some(self.similarity.between(query, stored))
+            }
+            (Prepared::Multi(query), Stored::Multi(multi)) => Some(multi.max_sim(
+                query,
+                row,
+                self.similarity,
+                &mut self.best,
+                &mut self.scratch,
+            )),
+            (Prepared::Sparse(query), Stored::Sparse(sparse)) => {
+                let (indices, values) = sparse.row(row);
+                kernels::sparse::dot(query.indices(), query.values(), indices, values)
+            }
+            (Prepared::Dense(_) | Prepared::Multi(_) | Prepared::Sparse(_), _) => None,
+        }
+    }
+
+    /// As [`Comparison::of`] for a row that is to be found: a sparse score of zero is as good as
+    /// none.
+    pub(crate) fn hit(&mut self, row: RowId) -> Option<f32> {
+        let keep_zero = match self.query {
+            Prepared::Dense(_) | Prepared::Multi(_) => true,
+            Prepared::Sparse(_) => false,
+        };
+        self.of(row).filter(|&score| keep_zero || score != 0.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{Comparator, Dim, VectorField, VectorName};
+
+    use super::*;
+    use crate::vectors::{Incoming, VectorsBuilder};
+
+    fn field(kind: VectorKind) -> VectorField {
+        VectorField {
+            name: VectorName::new("f").expect("a name"),
+            since: 0,
+            kind,
+            hnsw: None,
+            quantization: None,
+            residency: model::Residency::Mapped,
+        }
+    }
+
+    fn dim() -> Dim {
+        Dim::new(2).expect("a dimension")
+    }
+
+    fn multi(metric: Metric, element: Element) -> VectorKind {
+        VectorKind::Multi {
+            dim: dim(),
+            metric,
+            element,
+            comparator: Comparator::MaxSim,
+        }
+    }
+
+    fn rows(flat: &[f32]) -> Vector {
+        Vector::Multi(MultiVector::new(2, flat.to_vec()).expect("whole rows"))
+    }
+
+    fn sparse(pairs: &[(u32, f32)]) -> Vector {
+        let (indices, values) = pairs.iter().copied().unzip();
+        Vector::Sparse(SparseVector::new(indices, values).expect("a sparse vector"))
+    }
+
+    fn scores(kind: VectorKind, stored: &[Option<Vector>], query: &Vector) -> Vec<Option<f32>> {
+        let mut builder = VectorsBuilder::new(&field(kind), stored.len());
+        for vector in stored {
+            builder.push(vector.as_ref().map(Incoming::Raw));
+        }
+        let vectors = builder.finish().expect("rows");
+        let query = Prepared::new(query, kind).expect("it fits");
+        let mut comparison = Comparison::new(&query, &vectors);
+        (0..stored.len() as u32)
+            .map(|row| comparison.of(RowId(row)))
+            .collect()
+    }
+
+    #[test]
+    fn each_row_of_a_query_meets_its_best_row() {
+        let stored = [
+            Some(rows(&[1.0, 2.0, 3.0, 4.0])),
+            Some(rows(&[0.0, 1.0])),
+            None,
+        ];
+        let query = rows(&[2.0, 3.0, -1.0, 1.0]);
+        assert_eq!(
+            scores(multi(Metric::Dot, Element::F32), &stored, &query),
+            [Some(19.0), Some(4.0), None]
+        );
+        assert_eq!(
+            scores(multi(Metric::L2, Element::F16), &stored, &query),
+            [Some(-7.0), Some(-9.0), None]
+        );
+        let one_row = Vector::Dense(vec![2.0, 3.0]);
+        assert_eq!(
+            scores(multi(Metric::Dot, Element::U8), &stored, &one_row),
+            [Some(18.0), Some(3.0), None]
+        );
+    }
+
+    #[test]
+    fn sparse_vectors_without_a_common_index_have_no_score() {
+        let kind = VectorKind::Sparse {
+            modifier: Modifier::None,
+        };
+        let stored = [
+            Some(sparse(&[(1, 2.0), (5, 1.0)])),
+            Some(sparse(&[(2, 2.0)])),
+            Some(sparse(&[])),
+            None,
+        ];
+        assert_eq!(
+            scores(kind, &stored, &sparse(&[(7, 9.0), (5, -3.0), (1, 1.0)])),
+            [Some(-1.0), None, None, None]
+        );
+    }
+
+    #[test]
+    fn narrow_components_are_compared_as_stored() {
+        let kind = |metric, element| VectorKind::Dense {
+            dim: dim(),
+            metric,
+            element,
+        };
+        let stored = [Some(Vector::Dense(vec![1.9, 300.0]))];
+        let query = Vector::Dense(vec![2.6, -1.0]);
+        let dot = scores(kind(Metric::Dot, Element::U8), &stored, &query);
+        assert_eq!(dot, [Some(2.0)]);
+        let cosine = scores(kind(Metric::Cosine, Element::U8), &stored, &query);
+        let expected = 2.0 / (4.0_f32 * (1.0 + 255.0 * 255.0)).sqrt();
+        assert_eq!(cosine, [Some(expected)]);
+        let halves = kind(Metric::Dot, Element::F16);
+        let third = [Some(Vector::Dense(vec![1.0 / 3.0, 0.0]))];
+        let score = scores(halves, &third, &Vector::Dense(vec![1.0, 0.0]));
+        assert_eq!(score, [Some(0.333_251_95)]);
+        assert!(check(&Vector::Dense(vec![70_000.0, 0.0]), halves).is_err());
+    }
+
+    #[test]
+    fn vectors_of_another_shape_or_size_are_refused() {
+        let dense = VectorKind::Dense {
+            dim: dim(),
+            metric: Metric::Dot,
+            element: Element::F32,
+        };
+        let of = multi(Metric::Dot, Element::F32);
+        let weights = VectorKind::Sparse {
+            modifier: Modifier::Idf,
+        };
+        for (vector, kind, expected) in [
+            (
+                rows(&[1.0, 2.0]),
+                dense,
+                Error::shape(Shape::Dense, Shape::Multi),
+            ),
+            (sparse(&[]), of, Error::shape(Shape::Multi, Shape::Sparse)),
+            (
+                Vector::Dense(vec![1.0]),
+                weights,
+                Error::shape(Shape::Sparse, Shape::Dense),
+            ),
+            (Vector::Dense(vec![1.0]), of, Error::dimension(2, 1)),
+            (
+                Vector::Multi(MultiVector::new(3, vec![0.0; 6]).expect("rows")),
+                of,
+                Error::dimension(2, 3),
+            ),
+        ] {
+            assert_eq!(check(&vector, kind), Err(expected));
+        }
     }
 }

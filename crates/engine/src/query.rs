@@ -189,8 +189,10 @@ fn told(metric: Metric) -> Told {
 }
 
 fn metric(kind: VectorKind) -> Metric {
-    let VectorKind::Dense { metric, .. } = kind;
-    metric
+    match kind {
+        VectorKind::Dense { metric, .. } | VectorKind::Multi { metric, .. } => metric,
+        VectorKind::Sparse { .. } => Metric::Dot,
+    }
 }
 
 /// Both conditions, as far as there are any.

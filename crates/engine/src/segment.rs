@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use filter::Column;
-use model::{Error, FieldIndex, FieldPath, Schema, VectorField, VectorKind};
+use model::{Error, FieldIndex, FieldPath, Schema};
 use rows::{RowId, RowSet};
 
 use crate::block::RowBlock;
@@ -92,8 +92,9 @@ impl Segment {
                 PartKind::Hnsw(name) => {
                     let at = schema.vectors.iter().position(|field| field.name == *name);
                     let at = at.ok_or_else(|| Error::corrupt("a graph of no vector field"))?;
-                    let dense = self.block.vectors[at].dense.clone();
-                    graphs[at] = Some(Arc::new(VectorGraph::open(blocks, dense)?));
+                    let dense = self.block.vectors[at].dense();
+                    let dense = dense.ok_or_else(|| Error::corrupt("a graph of no dense field"))?;
+                    graphs[at] = Some(Arc::new(VectorGraph::open(blocks, dense.clone())?));
                 }
                 PartKind::Column(path) => {
                     let column = Column::open(&|name| blocks.get(name))?;
@@ -118,12 +119,17 @@ impl Segment {
         ))
     }
 
-    /// This segment with the parts of these kinds that `other`, of the same rows, has.
+    /// This segment with the parts of these kinds that `other`, of the same rows and vector
+    /// fields, has.
     pub(crate) fn adopting(&self, other: &Self, kinds: &[PartKind], schema: &Schema) -> Self {
         let mut graphs = self.graphs.clone();
         let mut columns = self.columns.clone();
         let mut parts = self.parts.clone();
         for kind in kinds {
+            let adopted: Vec<&PartRef> = other.parts.iter().filter(|p| p.kind == *kind).collect();
+            if adopted.is_empty() {
+                continue;
+            }
             match kind {
                 PartKind::Rows => {}
                 PartKind::Hnsw(name) => {
@@ -140,19 +146,17 @@ impl Segment {
                 }
             }
             parts.retain(|part| part.kind != *kind);
-            parts.extend(
-                other
-                    .parts
-                    .iter()
-                    .filter(|part| part.kind == *kind)
-                    .cloned(),
-            );
+            parts.extend(adopted.into_iter().cloned());
         }
         Self::assemble(self.id, Arc::clone(&self.block), graphs, columns, parts)
     }
 
-    /// This segment without columns that `schema` no longer declares; `None` when it has none.
-    pub(crate) fn without_stale(&self, schema: &Schema) -> Option<Self> {
+    /// This segment with the vector fields of `schema`, without graphs and columns that it no
+    /// longer declares; `None` when that is what it is.
+    ///
+    /// # Errors
+    /// `Invalid` when `schema` has a field that cannot be.
+    pub(crate) fn under(&self, schema: &Schema) -> Result<Option<Self>, Error> {
         let wanted = |path: &FieldPath, column: &Column| {
             schema
                 .index(path)
@@ -163,22 +167,28 @@ impl Segment {
             .iter()
             .cloned()
             .partition(|(path, column)| wanted(path, column));
-        if stale.is_empty() {
-            return None;
+        let same_fields = self.block.is_under(schema);
+        if stale.is_empty() && same_fields {
+            return Ok(None);
         }
+        let block = if same_fields {
+            Arc::clone(&self.block)
+        } else {
+            Arc::new(self.block.under(schema)?)
+        };
+        let places = self.block.fields_of(schema);
+        let graph = |place: &Option<usize>| place.and_then(|at| self.graphs[at].clone());
+        let graphs: Vec<_> = places.iter().map(graph).collect();
         let mut parts = self.parts.clone();
         parts.retain(|part| match &part.kind {
+            PartKind::Rows => true,
             PartKind::Column(path) => kept.iter().any(|(other, _)| other == path),
-            PartKind::Rows | PartKind::Hnsw(_) => true,
+            PartKind::Hnsw(name) => {
+                let mut fields = schema.vectors.iter().zip(&graphs);
+                fields.any(|(field, graph)| field.name == *name && graph.is_some())
+            }
         });
-        let block = Arc::clone(&self.block);
-        Some(Self::assemble(
-            self.id,
-            block,
-            self.graphs.clone(),
-            kept,
-            parts,
-        ))
+        Ok(Some(Self::assemble(self.id, block, graphs, kept, parts)))
     }
 
     /// The stored parts.
@@ -268,17 +278,16 @@ impl LiveSegment {
         }
     }
 
-    /// Bytes of the `f32` vectors of `field` that live, deleted ones taken off by their share.
-    pub(crate) fn vector_bytes(&self, at: usize, field: &VectorField) -> u64 {
-        let VectorKind::Dense { dim, .. } = field.kind;
+    /// Bytes of the stored vectors of a field that live, deleted ones taken off by their share.
+    pub(crate) fn vector_bytes(&self, at: usize) -> u64 {
         let rows = self.segment.block.len().max(1);
-        let stored = self.segment.block.vectors[at].count() * dim.get() * size_of::<f32>();
+        let stored = self.segment.block.vectors[at].component_bytes();
         stored as u64 * u64::from(self.live_rows()) / u64::from(rows)
     }
 
-    /// Bytes of the live `f32` vectors of all fields.
-    pub(crate) fn all_vector_bytes(&self, schema: &Schema) -> u64 {
-        let fields = schema.vectors.iter().enumerate();
-        fields.map(|(at, field)| self.vector_bytes(at, field)).sum()
+    /// Bytes of the live stored vectors of all fields.
+    pub(crate) fn all_vector_bytes(&self) -> u64 {
+        let fields = 0..self.segment.block.vectors.len();
+        fields.map(|at| self.vector_bytes(at)).sum()
     }
 }

@@ -2,7 +2,7 @@
 
 use filter::payload;
 use model::query::VectorSelect;
-use model::{Error, Record, Select, Vector};
+use model::{Error, Record, Select};
 
 use crate::collection::{Collection, Place};
 
@@ -42,7 +42,7 @@ impl Collection {
                     .filter(|(field, _)| wanted(&field.name))
                     .filter_map(|(field, vectors)| {
                         let vector = vectors.get(row)?;
-                        Some((field.name.clone(), Vector::Dense(vector.to_vec())))
+                        Some((field.name.clone(), vector))
                     })
                     .collect(),
             ),

@@ -1,10 +1,13 @@
-//! Operations that change the schema: payload indexes and settings.
+//! Operations that change the schema: payload indexes, vector fields and settings.
 
 use std::sync::Arc;
 
-use model::{ConfigChange, Error, ErrorKind, FieldIndex, FieldPath, Schema, Subject};
+use model::{
+    ConfigChange, Error, ErrorKind, FieldIndex, FieldPath, Schema, Subject, VectorField,
+    VectorKind, VectorName,
+};
 
-use crate::collection::Collection;
+use crate::collection::{Collection, check_schema};
 
 impl Collection {
     /// Declares a payload index. Segments get its column by a job; until then filters read
@@ -24,6 +27,38 @@ impl Collection {
     pub(crate) fn without_index(&self, path: &FieldPath) -> Result<Self, Error> {
         self.with_schema(|schema| {
             schema.indexes.retain(|index| index.path != *path);
+            Ok(())
+        })
+    }
+
+    /// Adds a vector field that no point carries.
+    pub(crate) fn with_vector(&self, field: &VectorField) -> Result<Self, Error> {
+        let since = self.operation + 1;
+        self.with_schema(|schema| {
+            if let Some(old) = schema.vector(&field.name) {
+                if old.kind == field.kind {
+                    return Ok(());
+                }
+                let name = field.name.as_str();
+                return Err(Error::new(
+                    ErrorKind::AlreadyExists,
+                    Subject::VectorField(name.to_owned()),
+                    format!("there is a vector field `{name}` of another kind"),
+                ));
+            }
+            let at = schema
+                .vectors
+                .partition_point(|other| other.name < field.name);
+            let field = field.clone();
+            schema.vectors.insert(at, VectorField { since, ..field });
+            check_schema(schema)
+        })
+    }
+
+    /// Drops a vector field, its vectors and graphs.
+    pub(crate) fn without_vector(&self, name: &VectorName) -> Result<Self, Error> {
+        self.with_schema(|schema| {
+            schema.vectors.retain(|field| field.name != *name);
             Ok(())
         })
     }
@@ -61,6 +96,14 @@ impl Collection {
                 field.hnsw = change.hnsw.or(field.hnsw);
                 field.quantization = change.quantization.unwrap_or(field.quantization);
                 field.residency = change.residency.unwrap_or(field.residency);
+                if let Some(new) = change.modifier {
+                    match &mut field.kind {
+                        VectorKind::Sparse { modifier } => *modifier = new,
+                        VectorKind::Dense { .. } | VectorKind::Multi { .. } => {
+                            return Err(Error::invalid("only sparse queries have a modifier"));
+                        }
+                    }
+                }
             }
             Ok(())
         })
@@ -73,8 +116,8 @@ impl Collection {
         let mut schema = Schema::clone(&self.schema);
         change(&mut schema)?;
         let mut new = self.clone();
-        for live in &mut new.sealed {
-            if let Some(segment) = live.segment.without_stale(&schema) {
+        for live in new.sealed.iter_mut().chain(&mut new.growing) {
+            if let Some(segment) = live.segment.under(&schema)? {
                 *live = live.with_segment(segment);
             }
         }

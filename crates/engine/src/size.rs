@@ -13,7 +13,7 @@ impl Collection {
         let mut size = CollectionSize::default();
         for live in self.segments() {
             size.points += u64::from(live.live_rows());
-            size.vector_bytes += live.all_vector_bytes(&self.schema);
+            size.vector_bytes += live.all_vector_bytes();
             size.payload_bytes += payload_bytes(live);
         }
         size

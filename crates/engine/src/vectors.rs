@@ -1,22 +1,99 @@
-//! The vectors of one field in one block.
+//! The vectors of one field in one block, of every kind.
+//!
+//! | kind | arrays |
+//! |---|---|
+//! | dense | one row per row of the block |
+//! | multi | the rows of all points one after the other, and where those of each end |
+//! | sparse | indices and values of all points, and where those of each end |
+//!
+//! Which rows of the block carry the vector is a bit each, left out when all do.
+
+mod builder;
+mod multi;
+mod sparse;
 
 use bytes::Bytes;
 use index::DenseBlock;
-use model::{VectorField, VectorKind};
+use model::{MultiVector, SparseVector, Vector, VectorField, VectorKind, VectorName};
 use rows::{BitSet, RowId};
 
-use crate::array::{AlignedFloats, Array};
+use crate::array::Array;
 use crate::block_error::BlockError;
 
-/// One row of `f32` per row of the block, and which of them count.
+pub(crate) use builder::{Incoming, VectorsBuilder, byte_of, half_of};
+pub(crate) use multi::MultiRows;
+pub(crate) use sparse::SparseRows;
+
+/// The vectors of one field, and which rows carry one.
 #[derive(Clone, Debug)]
 pub(crate) struct Vectors {
-    pub(crate) dense: DenseBlock,
+    of: FieldKey,
+    pub(crate) stored: Stored,
     /// Rows that carry the vector; `None`: all do.
     pub(crate) present: Option<BitSet>,
+    rows: usize,
+}
+
+/// What tells a field from all that there ever were: its name, and the operation that added it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FieldKey {
+    name: VectorName,
+    since: u64,
+}
+
+impl FieldKey {
+    pub(crate) fn of(field: &VectorField) -> Self {
+        Self {
+            name: field.name.clone(),
+            since: field.since,
+        }
+    }
+
+    /// The name of a block of this field; `array` has no dot in it.
+    fn block(&self, array: &str) -> String {
+        let Self { name, since } = self;
+        match since {
+            0 => format!("{array}.{name}"),
+            since => format!("{array}@{since}.{name}"),
+        }
+    }
+}
+
+/// The arrays of one field.
+#[derive(Clone, Debug)]
+pub(crate) enum Stored {
+    /// A row for every row of the block, of any content where it carries none; no row at all when
+    /// none carries one.
+    Dense(DenseBlock),
+    Multi(MultiRows),
+    Sparse(SparseRows),
+}
+
+/// A stored vector in place, to be copied into another block of the same field.
+#[derive(Clone, Copy)]
+pub(crate) enum StoredRow<'a> {
+    /// Components as stored.
+    Dense(&'a [u8]),
+    /// Components of all rows as stored.
+    Multi(&'a [u8]),
+    Sparse(&'a [u32], &'a [f32]),
 }
 
 impl Vectors {
+    /// The vectors of a field that no row carries.
+    pub(crate) fn absent(field: &VectorField, rows: usize) -> Result<Self, model::Error> {
+        let mut builder = VectorsBuilder::new(field, 0);
+        for _ in 0..rows {
+            builder.push(None);
+        }
+        builder.finish()
+    }
+
+    /// Which field they are of.
+    pub(crate) fn key(&self) -> &FieldKey {
+        &self.of
+    }
+
     /// Whether `row` carries the vector.
     pub(crate) fn has(&self, row: RowId) -> bool {
         self.present
@@ -24,50 +101,117 @@ impl Vectors {
             .is_none_or(|present| present.contains(row))
     }
 
-    /// The vector of `row` as it is stored: normalised for cosine.
-    pub(crate) fn get(&self, row: RowId) -> Option<&[f32]> {
-        self.has(row).then(|| self.dense.row(row))
+    /// The vector of `row` as it is stored: normalised for cosine, rounded to its element type.
+    pub(crate) fn get(&self, row: RowId) -> Option<Vector> {
+        if !self.has(row) {
+            return None;
+        }
+        match &self.stored {
+            Stored::Dense(dense) => Some(Vector::Dense(dense.row(row, &mut Vec::new()).to_vec())),
+            Stored::Multi(multi) => {
+                let vector = MultiVector::new(multi.dim(), multi.floats(row));
+                vector.ok().map(Vector::Multi)
+            }
+            Stored::Sparse(sparse) => {
+                let (indices, values) = sparse.row(row);
+                let vector = SparseVector::new(indices.to_vec(), values.to_vec());
+                vector.ok().map(Vector::Sparse)
+            }
+        }
     }
 
-    /// Bytes of the stored vectors that count.
+    /// The vector of `row` in place.
+    pub(crate) fn stored(&self, row: RowId) -> Option<StoredRow<'_>> {
+        if !self.has(row) {
+            return None;
+        }
+        Some(match &self.stored {
+            Stored::Dense(dense) => StoredRow::Dense(dense.stored(row)),
+            Stored::Multi(multi) => StoredRow::Multi(multi.stored(row)),
+            Stored::Sparse(sparse) => {
+                let (indices, values) = sparse.row(row);
+                StoredRow::Sparse(indices, values)
+            }
+        })
+    }
+
+    /// The block of a dense field.
+    pub(crate) fn dense(&self) -> Option<&DenseBlock> {
+        match &self.stored {
+            Stored::Dense(dense) => Some(dense),
+            Stored::Multi(_) | Stored::Sparse(_) => None,
+        }
+    }
+
+    /// Bytes of the stored vectors.
     pub(crate) fn bytes_len(&self) -> usize {
-        self.dense.bytes().len()
+        match &self.stored {
+            Stored::Dense(dense) => dense.bytes().len(),
+            Stored::Multi(multi) => multi.bytes_len(),
+            Stored::Sparse(sparse) => sparse.bytes_len(),
+        }
+    }
+
+    /// Bytes of the components of the vectors that rows carry.
+    pub(crate) fn component_bytes(&self) -> usize {
+        match &self.stored {
+            Stored::Dense(dense) => self.count() * dense.dim() * dense.element().bytes(),
+            Stored::Multi(multi) => multi.rows().bytes().len(),
+            Stored::Sparse(sparse) => sparse.bytes_len(),
+        }
+    }
+
+    /// Number of rows, with the vector or without.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
     }
 
     /// Number of rows that carry the vector.
     pub(crate) fn count(&self) -> usize {
-        self.present
-            .as_ref()
-            .map_or(self.dense.len(), BitSet::count)
+        self.present.as_ref().map_or(self.rows, BitSet::count)
     }
 
     /// The stored form, for [`Vectors::open`].
-    pub(crate) fn encode(&self, field: &VectorField) -> Vec<(String, Bytes)> {
-        let mut blocks = vec![(rows_name(field), self.dense.bytes().clone())];
+    pub(crate) fn encode(&self) -> Vec<(String, Bytes)> {
+        let name = |array: &str| self.of.block(array);
+        let mut blocks = match &self.stored {
+            Stored::Dense(dense) => vec![(name("vectors"), dense.bytes().clone())],
+            Stored::Multi(multi) => vec![
+                (name("vectors"), multi.rows().bytes().clone()),
+                (name("ends"), multi.ends().bytes().clone()),
+            ],
+            Stored::Sparse(sparse) => vec![
+                (name("vectors"), sparse.values().bytes().clone()),
+                (name("indices"), sparse.indices().bytes().clone()),
+                (name("ends"), sparse.ends().bytes().clone()),
+            ],
+        };
         if let Some(present) = &self.present {
             let words: Array<u64> = present.words().to_vec().into();
-            blocks.push((present_name(field), words.bytes().clone()));
+            blocks.push((name("present"), words.bytes().clone()));
         }
         blocks
     }
 
-    /// Opens what [`Vectors::encode`] gave for a block of `rows` rows.
+    /// Opens what [`Vectors::encode`] gave for a block of `rows` rows. A field that was added
+    /// later than the block was written is one that no row carries.
     pub(crate) fn open(
         find: &dyn Fn(&str) -> Option<Bytes>,
         field: &VectorField,
         rows: usize,
     ) -> Result<Self, model::Error> {
-        let VectorKind::Dense { dim, metric } = field.kind;
-        let name = rows_name(field);
-        let bytes = find(&name).ok_or(BlockError::Missing { name })?;
-        let dense = DenseBlock::new(bytes, dim.get(), metric)?;
+        let of = FieldKey::of(field);
+        let block = |array: &str| {
+            let name = of.block(array);
+            find(&name).ok_or(BlockError::Missing { name })
+        };
+        if of.since > 0 && block("vectors").is_err() {
+            return Self::absent(field, rows);
+        }
         let damaged = || BlockError::Vectors {
             field: field.name.as_str().to_owned(),
         };
-        if dense.len() != rows {
-            return Err(damaged().into());
-        }
-        let present = match find(&present_name(field)) {
+        let present = match find(&of.block("present")) {
             None => None,
             Some(bytes) => {
                 let words = Array::<u64>::open(bytes).ok_or_else(damaged)?;
@@ -77,16 +221,45 @@ impl Vectors {
                 Some(from_words(words.as_slice(), rows))
             }
         };
-        Ok(Self { dense, present })
+        let (stored, len) = match field.kind {
+            VectorKind::Dense {
+                dim,
+                metric,
+                element,
+            } => {
+                let dense = DenseBlock::of(element, block("vectors")?, dim.get(), metric)?;
+                let none = dense.is_empty() && present.as_ref().is_some_and(BitSet::is_empty);
+                let len = if none { rows } else { dense.len() };
+                (Stored::Dense(dense), len)
+            }
+            VectorKind::Multi {
+                dim,
+                metric,
+                element,
+                comparator: model::Comparator::MaxSim,
+            } => {
+                let all = DenseBlock::of(element, block("vectors")?, dim.get(), metric)?;
+                let multi = MultiRows::open(all, block("ends")?).ok_or_else(damaged)?;
+                let len = multi.len();
+                (Stored::Multi(multi), len)
+            }
+            VectorKind::Sparse { modifier: _ } => {
+                let sparse = SparseRows::open(block("indices")?, block("vectors")?, block("ends")?)
+                    .ok_or_else(damaged)?;
+                let len = sparse.len();
+                (Stored::Sparse(sparse), len)
+            }
+        };
+        if len != rows {
+            return Err(damaged().into());
+        }
+        Ok(Self {
+            of,
+            stored,
+            present,
+            rows,
+        })
     }
-}
-
-fn rows_name(field: &VectorField) -> String {
-    format!("vectors.{}", field.name)
-}
-
-fn present_name(field: &VectorField) -> String {
-    format!("present.{}", field.name)
 }
 
 /// The set of rows below `rows` whose bit is set.
@@ -99,53 +272,11 @@ pub(crate) fn from_words(words: &[u64], rows: usize) -> BitSet {
     BitSet::from_rows(rows, set_bits.map(RowId))
 }
 
-/// Collects the vectors of one field, row by row.
-pub(crate) struct VectorsBuilder {
-    floats: AlignedFloats,
-    kind: VectorKind,
-    absent: Vec<RowId>,
-    rows: u32,
-}
-
-impl VectorsBuilder {
-    pub(crate) fn new(kind: VectorKind, rows: usize) -> Self {
-        let VectorKind::Dense { dim, .. } = kind;
-        Self {
-            floats: AlignedFloats::with_capacity(rows * dim.get()),
-            kind,
-            absent: Vec::new(),
-            rows: 0,
-        }
-    }
-
-    /// Appends the vector of the next row and returns its place, to be prepared for the metric.
-    pub(crate) fn push(&mut self, vector: Option<&[f32]>) -> Option<&mut [f32]> {
-        let VectorKind::Dense { dim, .. } = self.kind;
-        let row = RowId(self.rows);
-        self.rows += 1;
-        match vector {
-            Some(vector) => {
-                debug_assert_eq!(vector.len(), dim.get());
-                Some(self.floats.push_row(vector))
-            }
-            None => {
-                self.absent.push(row);
-                self.floats.push_zeros(dim.get());
-                None
-            }
-        }
-    }
-
-    pub(crate) fn finish(self) -> Result<Vectors, model::Error> {
-        let VectorKind::Dense { dim, metric } = self.kind;
-        let dense = DenseBlock::new(self.floats.into_bytes(), dim.get(), metric)?;
-        let present = (!self.absent.is_empty()).then(|| {
-            let mut present = BitSet::full(self.rows as usize);
-            for row in self.absent {
-                present.remove(row);
-            }
-            present
-        });
-        Ok(Vectors { dense, present })
-    }
+/// Where the part of `row` lies, given where each part ends.
+fn span(ends: &[u64], row: RowId) -> std::ops::Range<usize> {
+    let start = match row.index() {
+        0 => 0,
+        at => ends[at - 1] as usize,
+    };
+    start..ends[row.index()] as usize
 }

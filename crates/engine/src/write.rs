@@ -7,16 +7,18 @@ use std::collections::BTreeMap;
 
 use filter::{Compiled, compile, payload};
 use model::{
-    Error, Filter, Metric, NamedVectors, Object, Packed, Point, PointId, Target, UpsertMode,
-    Vector, VectorKind, VectorName, WriteOp,
+    Error, Filter, NamedVectors, Object, Packed, Point, PointId, Target, UpsertMode, Vector,
+    VectorName, WriteOp,
 };
 use rows::RowId;
 
-use crate::block::{BlockBuilder, Incoming, RowBlock};
+use crate::block::{BlockBuilder, RowBlock};
 use crate::collection::{Collection, Place};
 use crate::growing;
 use crate::ids::IdRef;
+use crate::prepared;
 use crate::source::Source;
+use crate::vectors::Incoming;
 
 impl Collection {
     /// The state after `op`, whose number is [`Collection::operation`] of the result; all of it or
@@ -27,6 +29,7 @@ impl Collection {
     /// - `Invalid` when a vector has another dimension or kind than its field, a component that is
     ///   not finite, or a field that does not exist.
     /// - `Invalid` when a payload is nested too deep or too long.
+    /// - `AlreadyExists` when a vector field is added and there is another one of its name.
     pub fn apply(&self, op: &WriteOp) -> Result<Self, Error> {
         let draft = Draft::new(self);
         match op {
@@ -54,6 +57,8 @@ impl Collection {
             WriteOp::DeleteVectors { target, names } => draft.delete_vectors(target, names),
             WriteOp::CreateIndex(index) => self.with_index(index),
             WriteOp::DropIndex(path) => self.without_index(path),
+            WriteOp::AddVector(field) => self.with_vector(field),
+            WriteOp::DropVector(name) => self.without_vector(name),
             WriteOp::Configure(change) => self.configured(change),
         }
     }
@@ -197,7 +202,7 @@ impl<'c> Draft<'c> {
             let (block, row) = (self.block(place), place.row);
             let payload = payload(block, row)?;
             written.push(block.ids.get(row), self.operation, &payload, |field| {
-                block.vectors[field].get(row).map(Incoming::Stored)
+                block.vectors[field].stored(row).map(Incoming::Stored)
             });
             self.delete_row(place);
         }
@@ -231,7 +236,7 @@ impl<'c> Draft<'c> {
                     .iter()
                     .rev()
                     .find_map(|vectors| given(vectors, name));
-                let old = || block.vectors[field].get(row).map(Incoming::Stored);
+                let old = || block.vectors[field].stored(row).map(Incoming::Stored);
                 new.map(Incoming::Raw).or_else(old)
             });
             self.delete_row(place);
@@ -254,7 +259,7 @@ impl<'c> Draft<'c> {
             let (block, row) = (self.block(place), place.row);
             let payload = block.payload_bytes(row);
             written.push(block.ids.get(row), self.operation, payload, |field| {
-                let kept = (!removed.contains(&field)).then(|| block.vectors[field].get(row));
+                let kept = (!removed.contains(&field)).then(|| block.vectors[field].stored(row));
                 kept.flatten().map(Incoming::Stored)
             });
             self.delete_row(place);
@@ -298,48 +303,17 @@ fn ascending(ids: &[PointId]) -> Vec<&PointId> {
     ids
 }
 
-/// The dense vector called `name`; of equal names the last.
-fn given<'v>(vectors: &'v NamedVectors, name: &VectorName) -> Option<&'v [f32]> {
+/// The vector called `name`; of equal names the last.
+fn given<'v>(vectors: &'v NamedVectors, name: &VectorName) -> Option<&'v Vector> {
     let (_, vector) = vectors.iter().rev().find(|(other, _)| other == name)?;
-    match vector {
-        Vector::Dense(vector) => Some(vector),
-        Vector::Sparse(_) | Vector::Multi(_) | Vector::Binary(_) => None,
-    }
-}
-
-/// A dense query or stored vector must fit its field.
-pub(crate) fn check_dense(vector: &Vector, kind: VectorKind) -> Result<&[f32], Error> {
-    let VectorKind::Dense { dim, metric } = kind;
-    match vector {
-        Vector::Dense(components) => {
-            if components.len() != dim.get() {
-                return Err(Error::dimension(dim.get() as u32, components.len()));
-            }
-            if components.iter().any(|component| !component.is_finite()) {
-                return Err(Error::invalid("a vector must have finite components"));
-            }
-            check_norm(components, metric)?;
-            Ok(components)
-        }
-        Vector::Sparse(_) | Vector::Multi(_) | Vector::Binary(_) => {
-            Err(Error::invalid("the field holds dense vectors"))
-        }
-    }
-}
-
-/// The sum of squares of a cosine vector must be a number, or it cannot be normalised.
-fn check_norm(components: &[f32], metric: Metric) -> Result<(), Error> {
-    if metric == Metric::Cosine && !kernels::float::dot(components, components).is_finite() {
-        return Err(Error::invalid("a vector is too long to be normalised"));
-    }
-    Ok(())
+    Some(vector)
 }
 
 impl Collection {
     fn check_vectors(&self, vectors: &NamedVectors) -> Result<(), Error> {
         for (name, vector) in vectors {
             let field = self.field(name)?;
-            check_dense(vector, self.schema.vectors[field].kind)?;
+            prepared::check(vector, self.schema.vectors[field].kind)?;
         }
         Ok(())
     }

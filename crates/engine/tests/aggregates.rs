@@ -11,8 +11,8 @@ use model::filter::{Range, Test};
 use model::query::PayloadSelect;
 use model::schema::{FieldIndex, IndexParams, VectorField};
 use model::{
-    CollectionRef, ConfigChange, Dim, Error, ErrorKind, FieldKind, FieldPath, Filter, Metric,
-    Object, PointId, Rank, Residency, Schema, ScoredPoint, Search, SearchParams, Select,
+    CollectionRef, ConfigChange, Dim, Element, Error, ErrorKind, FieldKind, FieldPath, Filter,
+    Metric, Object, PointId, Rank, Residency, Schema, ScoredPoint, Search, SearchParams, Select,
     UpsertMode, Value, Vector, VectorKind, VectorName, VectorQuery, WriteOp,
 };
 use proptest::prelude::*;
@@ -31,9 +31,11 @@ fn schema() -> Schema {
     Schema {
         vectors: vec![VectorField {
             name: VectorName::default(),
+            since: 0,
             kind: VectorKind::Dense {
                 dim: Dim::new(2).unwrap(),
                 metric: Metric::L2,
+                element: Element::F32,
             },
             hnsw: None,
             quantization: None,

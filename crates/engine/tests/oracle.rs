@@ -9,9 +9,9 @@ use model::query::{PayloadSelect, StartFrom, VectorSelect};
 use model::reply::OrderValue;
 use model::schema::{FieldIndex, IndexParams, SegmentConfig, VectorField};
 use model::{
-    CollectionRef, ConfigChange, Dim, Direction, FieldKind, FieldPath, Filter, HnswConfig, Metric,
-    Object, OrderBy, PointId, Rank, Reply, Residency, Scalar, Schema, Search, SearchParams, Select,
-    UpsertMode, Value, Vector, VectorKind, VectorName, VectorQuery, WriteOp,
+    CollectionRef, ConfigChange, Dim, Direction, Element, FieldKind, FieldPath, Filter, HnswConfig,
+    Metric, Object, OrderBy, PointId, Rank, Reply, Residency, Scalar, Schema, Search, SearchParams,
+    Select, UpsertMode, Value, Vector, VectorKind, VectorName, VectorQuery, WriteOp,
 };
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -34,9 +34,11 @@ fn path(text: &str) -> FieldPath {
 fn field(text: &str, dim: usize, metric: Metric) -> VectorField {
     VectorField {
         name: name(text),
+        since: 0,
         kind: VectorKind::Dense {
             dim: Dim::new(dim as u64).unwrap(),
             metric,
+            element: Element::F32,
         },
         hnsw: None,
         quantization: None,

@@ -8,9 +8,10 @@ use model::filter::{Range, Test};
 use model::query::{PayloadSelect, VectorSelect};
 use model::schema::{FieldIndex, IndexParams, SegmentConfig, VectorField};
 use model::{
-    CollectionName, CollectionRef, ConfigChange, Dim, ErrorKind, FieldKind, FieldPath, Filter,
-    HnswConfig, Metric, Object, PointId, Rank, Residency, Schema, Search, SearchParams, Select,
-    Status, Subject, UpsertMode, Value, Vector, VectorKind, VectorName, VectorQuery, WriteOp,
+    CollectionName, CollectionRef, ConfigChange, Dim, Element, ErrorKind, FieldKind, FieldPath,
+    Filter, HnswConfig, Metric, Object, PointId, Rank, Residency, Schema, Search, SearchParams,
+    Select, Shape, Status, Subject, UpsertMode, Value, Vector, VectorKind, VectorName, VectorQuery,
+    WriteOp,
 };
 use proptest::prelude::*;
 use skerry_engine::{
@@ -25,11 +26,13 @@ fn schema(metric: Metric) -> Schema {
     let kind = VectorKind::Dense {
         dim: Dim::new(DIM as u64).unwrap(),
         metric,
+        element: Element::F32,
     };
     let params = IndexParams::new(FieldKind::Integer);
     Schema {
         vectors: vec![VectorField {
             name: VectorName::default(),
+            since: 0,
             kind,
             hnsw: None,
             quantization: None,
@@ -463,7 +466,13 @@ fn vectors_that_do_not_fit_are_refused_whole() {
             Subject::VectorField("x".into()),
         ),
         (with("", Vector::Dense(nan)), Subject::Request),
-        (with("", Vector::Binary(vec![1])), Subject::Request),
+        (
+            with("", Vector::Binary(vec![1])),
+            Subject::Shape {
+                expected: Shape::Dense,
+                got: Shape::Binary,
+            },
+        ),
         (
             with("", Vector::Dense(vec![f32::MAX; DIM])),
             Subject::Request,

@@ -2,6 +2,7 @@
 
 mod collections;
 mod indexes;
+mod kinds;
 mod points;
 mod texts;
 mod vectors;
@@ -51,5 +52,21 @@ pub const CASES: &[Case] = &[
     Case {
         name: "engine, pages and counts",
         run: collections::pages,
+    },
+    Case {
+        name: "engine, 16-bit components",
+        run: kinds::halves,
+    },
+    Case {
+        name: "engine, 8-bit components",
+        run: kinds::bytes,
+    },
+    Case {
+        name: "engine, several rows a point",
+        run: kinds::rows,
+    },
+    Case {
+        name: "engine, sparse with frequencies",
+        run: kinds::words,
     },
 ];

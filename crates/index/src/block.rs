@@ -1,22 +1,27 @@
-//! The rows of one dense vector field of one segment, as a matrix of `f32`.
+//! The rows of one dense vector field of one segment, as a matrix of components.
+
+use std::borrow::Cow;
 
 use bytes::Bytes;
-use model::Metric;
+use half::f16;
+use model::{Element, Metric};
 use rows::RowId;
 
 use crate::aligned::{AlignedBytes, viewable};
 use crate::open_error::OpenError;
+use crate::similarity::normalises_late;
 
-/// An immutable row-major matrix of `f32`: row `r` is the vector of `RowId(r)`.
+/// An immutable row-major matrix: row `r` is the vector of `RowId(r)`.
 ///
-/// Rows hold vectors as the metric wants them stored: cosine rows are already normalised. A row
-/// without a vector has a place too (of any content) and must be left out through
-/// [`crate::Allowed`]. Cloning shares the bytes.
+/// Rows hold vectors as the metric wants them stored: cosine rows are already normalised, but for
+/// those of bytes. A row without a vector has a place too (of any content) and must be left out
+/// through [`crate::Allowed`]. Cloning shares the bytes.
 #[derive(Clone, Debug)]
 pub struct DenseBlock {
     bytes: Bytes,
     dim: usize,
     metric: Metric,
+    element: Element,
 }
 
 impl DenseBlock {
@@ -28,6 +33,19 @@ impl DenseBlock {
     /// `Corrupt` when the bytes are not a whole number of rows; `Invalid` when `dim` is zero or the
     /// metric does not compare `f32` vectors.
     pub fn new(bytes: Bytes, dim: usize, metric: Metric) -> Result<Self, model::Error> {
+        Self::of(Element::F32, bytes, dim, metric)
+    }
+
+    /// Views `bytes` (little-endian, row-major, no padding) as rows of `dim` components.
+    ///
+    /// # Errors
+    /// As [`DenseBlock::new`].
+    pub fn of(
+        element: Element,
+        bytes: Bytes,
+        dim: usize,
+        metric: Metric,
+    ) -> Result<Self, model::Error> {
         if metric.is_binary() {
             return Err(model::Error::invalid(
                 "a binary metric needs bit-packed vectors",
@@ -38,17 +56,22 @@ impl DenseBlock {
                 "a dense vector has at least one component",
             ));
         }
-        if !bytes.len().is_multiple_of(dim * size_of::<f32>()) {
+        if !bytes.len().is_multiple_of(dim * element.bytes()) {
             return Err(OpenError::Length {
                 what: "vectors",
                 bytes: bytes.len(),
             }
             .into());
         }
+        let bytes = match element {
+            Element::F32 => viewable(bytes)?,
+            Element::F16 | Element::U8 => bytes,
+        };
         Ok(Self {
-            bytes: viewable(bytes)?,
+            bytes,
             dim,
             metric,
+            element,
         })
     }
 
@@ -67,7 +90,7 @@ impl DenseBlock {
     /// Number of rows.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.bytes.len() / (self.dim * size_of::<f32>())
+        self.bytes.len() / self.row_bytes()
     }
 
     /// Whether there is no row.
@@ -88,19 +111,81 @@ impl DenseBlock {
         self.metric
     }
 
-    /// The whole matrix, row-major.
+    /// How components are stored.
     #[must_use]
-    pub fn matrix(&self) -> &[f32] {
-        bytemuck::cast_slice(&self.bytes)
+    pub fn element(&self) -> Element {
+        self.element
     }
 
-    /// The vector of `row`.
+    fn row_bytes(&self) -> usize {
+        self.dim * self.element.bytes()
+    }
+
+    /// The whole matrix, row-major; `None` when components are not stored as `f32`.
+    #[must_use]
+    pub fn floats(&self) -> Option<&[f32]> {
+        (self.element == Element::F32).then(|| bytemuck::cast_slice(&self.bytes))
+    }
+
+    /// The whole matrix of a block that is its own [`DenseBlock::widened`].
+    ///
+    /// # Panics
+    /// When components are not stored as `f32`.
+    pub(crate) fn matrix(&self) -> &[f32] {
+        self.floats().expect("codes are made of widened rows")
+    }
+
+    /// The vector of `row` as it is stored, little-endian.
     ///
     /// # Panics
     /// When the block has no such row.
     #[must_use]
-    pub fn row(&self, row: RowId) -> &[f32] {
-        &self.matrix()[row.index() * self.dim..][..self.dim]
+    pub fn stored(&self, row: RowId) -> &[u8] {
+        &self.bytes[row.index() * self.row_bytes()..][..self.row_bytes()]
+    }
+
+    /// The vector of `row`, read into `scratch` unless it is stored as `f32`.
+    ///
+    /// # Panics
+    /// When the block has no such row.
+    #[inline]
+    #[must_use]
+    pub fn row<'a>(&'a self, row: RowId, scratch: &'a mut Vec<f32>) -> &'a [f32] {
+        let stored = self.stored(row);
+        if self.element == Element::F32 {
+            return bytemuck::cast_slice(stored);
+        }
+        scratch.clear();
+        self.decode(stored, scratch);
+        scratch
+    }
+
+    fn decode(&self, stored: &[u8], into: &mut Vec<f32>) {
+        match self.element {
+            Element::F32 => into.extend_from_slice(bytemuck::cast_slice(stored)),
+            Element::F16 => {
+                let (halves, _) = stored.as_chunks::<2>();
+                into.extend(halves.iter().map(|&half| f16::from_le_bytes(half).to_f32()));
+            }
+            Element::U8 => into.extend(stored.iter().map(|&byte| f32::from(byte))),
+        }
+    }
+
+    /// The rows as codes are made of them: `f32`, normalised for cosine. The very block when it
+    /// is stored so.
+    pub(crate) fn widened(&self) -> Cow<'_, Self> {
+        if self.element == Element::F32 {
+            return Cow::Borrowed(self);
+        }
+        let mut rows = Vec::with_capacity(self.len() * self.dim);
+        self.decode(&self.bytes, &mut rows);
+        if normalises_late(self.metric, self.element) {
+            for row in rows.chunks_exact_mut(self.dim) {
+                kernels::float::normalize(row);
+            }
+        }
+        let wide = Self::from_rows(&rows, self.dim, self.metric);
+        Cow::Owned(wide.expect("the block was accepted with this metric"))
     }
 
     /// The bytes behind the block.
@@ -120,9 +205,30 @@ mod tests {
     fn rows_are_views_of_the_matrix() {
         let block = DenseBlock::from_rows(&[1.0, 2.0, 3.0, 4.0], 2, Metric::Dot).unwrap();
         assert_eq!(block.len(), 2);
-        assert_eq!(block.row(RowId(1)), [3.0, 4.0]);
+        assert_eq!(block.row(RowId(1), &mut Vec::new()), [3.0, 4.0]);
         let again = DenseBlock::new(block.bytes().clone(), 4, Metric::Dot).unwrap();
-        assert_eq!(again.matrix().as_ptr(), block.matrix().as_ptr());
+        assert_eq!(again.bytes().as_ptr(), block.bytes().as_ptr());
+    }
+
+    #[test]
+    fn narrow_components_are_widened() {
+        let halves = [0x00, 0x3c, 0x01, 0xc0];
+        let block = DenseBlock::of(
+            Element::F16,
+            Bytes::copy_from_slice(&halves),
+            2,
+            Metric::Dot,
+        );
+        let halves = block.unwrap();
+        assert_eq!(halves.row(RowId(0), &mut Vec::new()), [1.0, -2.001_953_1]);
+        let bytes = Bytes::from_static(&[3, 4, 0, 0]);
+        let block = DenseBlock::of(Element::U8, bytes, 2, Metric::Cosine).unwrap();
+        assert_eq!((block.len(), block.floats()), (2, None));
+        assert_eq!(block.row(RowId(0), &mut Vec::new()), [3.0, 4.0]);
+        assert_eq!(block.widened().matrix(), [0.6, 0.8, 0.0, 0.0]);
+        let cosine = crate::Similarity::for_rows(Metric::Cosine, Element::U8).unwrap();
+        assert_eq!(cosine.between(&[3.0, 4.0], &[6.0, 8.0]), 1.0);
+        assert_eq!(cosine.between(&[3.0, 4.0], &[0.0, 0.0]), 0.0);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Exact search: every allowed row is compared in `f32`.
+//! Exact search: every allowed row is compared in `f32`, whatever it is stored in.
 
 use rows::{RowId, Scored, TopK};
 
@@ -10,21 +10,23 @@ use crate::{Allowed, DenseBlock, Probe, Similarity};
 /// When the probe's vector has not the block's dimension.
 #[must_use]
 pub fn search(block: &DenseBlock, probe: &Probe<'_>) -> Vec<Scored> {
-    let similarity = for_probe(block, probe.vector);
+    let mut rows = Rows::new(block, probe.vector);
     let mut top = TopK::new(probe.k);
-    match probe.allowed {
-        Allowed::All => {
-            for (row, vector) in block.matrix().chunks_exact(block.dim()).enumerate() {
-                top.offer(RowId(row as u32), similarity.between(probe.vector, vector));
+    match (probe.allowed, block.floats()) {
+        (Allowed::All, Some(matrix)) => {
+            for (row, vector) in matrix.chunks_exact(block.dim()).enumerate() {
+                let score = rows.similarity.between(probe.vector, vector);
+                top.offer(RowId(row as u32), score);
             }
         }
-        Allowed::Set(set) => {
-            let rows = set.iter().take_while(|row| row.index() < block.len());
-            offer_rows(block, &similarity, probe.vector, rows, &mut top);
+        (Allowed::All, None) => rows.offer((0..block.len() as u32).map(RowId), &mut top),
+        (Allowed::Set(set), _) => {
+            let allowed = set.iter().take_while(|row| row.index() < block.len());
+            rows.offer(allowed, &mut top);
         }
-        Allowed::Test(test) => {
-            let rows = (0..block.len() as u32).map(RowId).filter(|&row| test(row));
-            offer_rows(block, &similarity, probe.vector, rows, &mut top);
+        (Allowed::Test(test), _) => {
+            let allowed = (0..block.len() as u32).map(RowId).filter(|&row| test(row));
+            rows.offer(allowed, &mut top);
         }
     }
     top.into_sorted()
@@ -42,7 +44,7 @@ pub fn search_rows(
     k: usize,
 ) -> Vec<Scored> {
     let mut top = TopK::new(k);
-    offer_rows(block, &for_probe(block, vector), vector, rows, &mut top);
+    Rows::new(block, vector).offer(rows, &mut top);
     top.into_sorted()
 }
 
@@ -58,7 +60,7 @@ pub(crate) fn search_candidates(
     let ahead = std::iter::from_fn(|| {
         let row = rows.next()?;
         if let Some(&next) = rows.peek() {
-            kernels::prefetch(bytemuck::cast_slice(block.row(next)));
+            kernels::prefetch(block.stored(next));
         }
         Some(row)
     });
@@ -71,26 +73,40 @@ pub(crate) fn search_candidates(
 /// As [`search_rows`].
 #[must_use]
 pub fn score_rows(block: &DenseBlock, vector: &[f32], rows: &[RowId]) -> Vec<f32> {
-    let similarity = for_probe(block, vector);
-    rows.iter()
-        .map(|&row| similarity.between(vector, block.row(row)))
-        .collect()
+    let mut stored = Rows::new(block, vector);
+    rows.iter().map(|&row| stored.score(row)).collect()
 }
 
-fn for_probe(block: &DenseBlock, vector: &[f32]) -> Similarity {
-    assert_eq!(vector.len(), block.dim(), "query of the wrong dimension");
-    Similarity::for_metric(block.metric()).expect("a block refuses metrics on bits")
+/// The rows of a block seen from a vector.
+pub(crate) struct Rows<'a> {
+    block: &'a DenseBlock,
+    vector: &'a [f32],
+    similarity: Similarity,
+    scratch: Vec<f32>,
 }
 
-fn offer_rows(
-    block: &DenseBlock,
-    similarity: &Similarity,
-    vector: &[f32],
-    rows: impl IntoIterator<Item = RowId>,
-    top: &mut TopK,
-) {
-    for row in rows {
-        top.offer(row, similarity.between(vector, block.row(row)));
+impl<'a> Rows<'a> {
+    pub(crate) fn new(block: &'a DenseBlock, vector: &'a [f32]) -> Self {
+        assert_eq!(vector.len(), block.dim(), "query of the wrong dimension");
+        Self {
+            block,
+            vector,
+            similarity: Similarity::for_rows(block.metric(), block.element())
+                .expect("a block refuses metrics on bits"),
+            scratch: Vec::new(),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn score(&mut self, row: RowId) -> f32 {
+        let stored = self.block.row(row, &mut self.scratch);
+        self.similarity.between(self.vector, stored)
+    }
+
+    fn offer(&mut self, rows: impl IntoIterator<Item = RowId>, top: &mut TopK) {
+        for row in rows {
+            top.offer(row, self.score(row));
+        }
     }
 }
 

@@ -14,7 +14,6 @@ use crate::builder::{self, Input};
 use crate::codes::{self, Codes};
 use crate::graph::{self, Graph};
 use crate::open_error::OpenError;
-use crate::similarity::Similarity;
 use crate::space::{FloatSpace, Space, with_code_space};
 use crate::walk::{self, Filtering, Goal, Scratch, TWO_HOP_SHARE};
 use crate::walk_codes::WalkCodes;
@@ -76,6 +75,7 @@ pub fn build(
     params: &HnswParams,
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Blocks {
+    let block = &*block.widened();
     let codes = Codes::encode(block, None);
     let rows: Vec<u32> = (0..block.len() as u32)
         .filter(|&row| present.is_none_or(|present| present.contains(row.into())))
@@ -101,7 +101,6 @@ pub struct Hnsw {
     block: DenseBlock,
     codes: WalkCodes,
     graph: Graph,
-    similarity: Similarity,
     kernels: &'static CodeKernels,
 }
 
@@ -122,13 +121,10 @@ impl Hnsw {
         };
         let codes = WalkCodes::open(find(codes::BLOCK)?, &block)?;
         let graph = Graph::open(find(graph::BLOCK)?, block.len())?;
-        let similarity =
-            Similarity::for_metric(block.metric()).expect("a block refuses metrics on bits");
         Ok(Self {
             block,
             codes,
             graph,
-            similarity,
             kernels: CodeKernels::best(),
         })
     }
@@ -199,7 +195,7 @@ impl Hnsw {
         codes: &CodeUse,
         scratch: &mut Scratch,
     ) -> Vec<Scored> {
-        let space = FloatSpace::new(&self.block, probe.vector, self.similarity);
+        let space = FloatSpace::new(&self.block, probe.vector);
         self.search_in(&space, probe, codes, scratch)
     }
 

@@ -1,7 +1,7 @@
 //! The `f32` similarity of each metric.
 
-use kernels::float::FloatKernels;
-use model::Metric;
+use kernels::float::{self, FloatKernels};
+use model::{Element, Metric};
 
 /// Compares `f32` vectors by one metric: larger is better.
 ///
@@ -30,12 +30,43 @@ impl Similarity {
         Some(Self { kernel, sign })
     }
 
+    /// The similarity of stored rows: as [`Similarity::for_metric`], but cosine rows of bytes are
+    /// stored as they came and normalised here.
+    #[must_use]
+    pub fn for_rows(metric: Metric, element: Element) -> Option<Self> {
+        let by_metric = Self::for_metric(metric)?;
+        if !normalises_late(metric, element) {
+            return Some(by_metric);
+        }
+        Some(Self {
+            kernel: cosine,
+            sign: 1.0,
+        })
+    }
+
     /// Similarity of two vectors of equal length.
     #[inline]
     #[must_use]
     pub fn between(&self, a: &[f32], b: &[f32]) -> f32 {
         (self.kernel)(a, b) * self.sign
     }
+}
+
+/// Whether rows are stored as they came although the metric compares directions.
+pub(crate) fn normalises_late(metric: Metric, element: Element) -> bool {
+    match element {
+        Element::F32 | Element::F16 => false,
+        Element::U8 => metric == Metric::Cosine,
+    }
+}
+
+/// The cosine of two vectors of any length; 0 when one has none.
+fn cosine(a: &[f32], b: &[f32]) -> f32 {
+    let squared_lengths = float::dot(a, a) * float::dot(b, b);
+    if squared_lengths == 0.0 {
+        return 0.0;
+    }
+    float::dot(a, b) / squared_lengths.sqrt()
 }
 
 #[cfg(test)]

@@ -1,13 +1,15 @@
 //! Distances from one query to rows, as integers that a walk can sort.
 
+use std::cell::RefCell;
 use std::marker::PhantomData;
 
 use kernels::code::CodeKernels;
 use kernels::prefetch;
 use rows::{RowId, rank_key, rank_score};
 
+use crate::DenseBlock;
 use crate::codes::Codes;
-use crate::{DenseBlock, Similarity};
+use crate::flat::Rows;
 
 /// Distances of rows from one query; smaller is nearer.
 ///
@@ -192,19 +194,17 @@ impl<M: CodeMeasure> Space for CodeSpace<'_, M> {
     }
 }
 
-/// The `f32` rows themselves, for queries that the codes cannot express.
+/// The rows themselves, for queries that the codes cannot express.
 pub(crate) struct FloatSpace<'a> {
     block: &'a DenseBlock,
-    query: &'a [f32],
-    similarity: Similarity,
+    rows: RefCell<Rows<'a>>,
 }
 
 impl<'a> FloatSpace<'a> {
-    pub(crate) fn new(block: &'a DenseBlock, query: &'a [f32], similarity: Similarity) -> Self {
+    pub(crate) fn new(block: &'a DenseBlock, query: &'a [f32]) -> Self {
         Self {
             block,
-            query,
-            similarity,
+            rows: RefCell::new(Rows::new(block, query)),
         }
     }
 }
@@ -212,10 +212,7 @@ impl<'a> FloatSpace<'a> {
 impl Space for FloatSpace<'_> {
     #[inline]
     fn distance(&self, row: u32) -> u32 {
-        distance_of_score(
-            self.similarity
-                .between(self.query, self.block.row(RowId(row))),
-        )
+        distance_of_score(self.rows.borrow_mut().score(RowId(row)))
     }
 
     fn distances(&self, rows: [u32; 4]) -> [u32; 4] {
@@ -224,7 +221,7 @@ impl Space for FloatSpace<'_> {
 
     #[inline]
     fn prefetch(&self, row: u32) {
-        prefetch(bytemuck::cast_slice(self.block.row(RowId(row))));
+        prefetch(self.block.stored(RowId(row)));
     }
 
     fn score(&self, distance: u32) -> f32 {
@@ -284,8 +281,7 @@ mod tests {
             let block = DenseBlock::from_rows(&rows, 2, metric).unwrap();
             let codes = Codes::encode(&block, None);
             let query = [2.3, 4.9];
-            let similarity = Similarity::for_metric(metric).unwrap();
-            let float = FloatSpace::new(&block, &query, similarity);
+            let float = FloatSpace::new(&block, &query);
             let exact: Vec<u32> = (0..10).map(|row| float.distance(row)).collect();
             let mut code = AlignedBytes::default();
             let unit = codes.encode_query(&query, &mut code);

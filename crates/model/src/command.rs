@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::VectorName;
-use crate::schema::{ConfigChange, FieldIndex, Schema};
+use crate::schema::{ConfigChange, FieldIndex, Schema, VectorField};
 use crate::snapshot::{SnapshotLocation, SnapshotRecovery, SnapshotScope, Waiting};
 use crate::vector::NamedVectors;
 use crate::{CollectionName, CollectionRef, DatabaseName, FieldPath, Filter, Object, PointId};
@@ -179,6 +179,12 @@ pub enum WriteOp {
     CreateIndex(FieldIndex),
     /// Drops a payload index if it exists.
     DropIndex(FieldPath),
+    /// Adds a vector field, which no point carries yet. Its `since` is ignored: it becomes the
+    /// number of this operation. Nothing changes when there is a field of the same name and kind;
+    /// `AlreadyExists` when there is one of another kind.
+    AddVector(VectorField),
+    /// Drops a vector field, if it exists, with the vectors of all points.
+    DropVector(VectorName),
     /// Changes settings.
     Configure(ConfigChange),
 }

@@ -3,7 +3,7 @@
 use alloc::string::String;
 use core::fmt;
 
-use crate::PointId;
+use crate::{PointId, Shape};
 
 /// What the caller can do about an [`Error`].
 ///
@@ -63,6 +63,13 @@ pub enum Subject {
         expected: u32,
         /// What the request brought.
         got: usize,
+    },
+    /// A vector of another kind than the field holds.
+    Shape {
+        /// What the schema says.
+        expected: Shape,
+        /// What the request brought.
+        got: Shape,
     },
     /// A payload field by its path.
     Field(String),
@@ -151,6 +158,15 @@ impl Error {
             ErrorKind::Invalid,
             Subject::Dimension { expected, got },
             alloc::format!("expected a vector of {expected} components, got {got}"),
+        )
+    }
+
+    /// A vector of the shape `got` where the field holds `expected`.
+    pub fn shape(expected: Shape, got: Shape) -> Self {
+        Self::new(
+            ErrorKind::Invalid,
+            Subject::Shape { expected, got },
+            alloc::format!("the field holds {expected} vectors, got a {got} one"),
         )
     }
 }

@@ -51,8 +51,8 @@ pub use query::{
 pub use rank::{ContextPair, Feedback, Fusion, Rank, Strategy, VectorQuery};
 pub use reply::{CollectionInfo, CollectionSize, Outcome, Record, Reply, ScoredPoint, Status};
 pub use schema::{
-    ConfigChange, Dim, FieldIndex, FieldKind, HnswConfig, IndexParams, Residency, Schema,
-    VectorField, VectorKind,
+    Comparator, ConfigChange, Dim, Element, FieldIndex, FieldKind, HnswConfig, IndexParams,
+    Modifier, Residency, Schema, VectorField, VectorKind,
 };
 pub use snapshot::{
     Archive, ArchiveOf, ByteSource, SnapshotInfo, SnapshotLocation, SnapshotRecovery,
@@ -61,4 +61,4 @@ pub use snapshot::{
 pub use text::{Language, Stopwords, TextOptions, Tokenizer};
 pub use upkeep::{PlannedTask, SegmentSize, Task, TaskEnd, TaskFailure, Upkeep};
 pub use value::{Object, Value};
-pub use vector::{MultiVector, NamedVectors, SparseVector, Vector};
+pub use vector::{MultiVector, NamedVectors, Shape, SparseVector, Vector};

@@ -186,7 +186,7 @@ impl Prefetch {
 }
 
 /// Speed against recall, per query.
-#[derive(Clone, Copy, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, PartialEq, Default)]
 pub struct SearchParams {
     /// Candidates kept by the graph walk; `None`: chosen for recall of at least 0.99 on usual
     /// data.
@@ -195,6 +195,8 @@ pub struct SearchParams {
     pub exact: bool,
     /// Leave out points that no index covers yet.
     pub indexed_only: bool,
+    /// The points whose vectors are counted for [`Modifier::Idf`](crate::Modifier); `None`: all.
+    pub idf_corpus: Option<Filter>,
     /// How the codes of a quantised field are used; of no effect on other fields.
     pub codes: CodeUse,
 }

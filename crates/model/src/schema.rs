@@ -80,6 +80,9 @@ impl Schema {
 pub struct VectorField {
     /// Unique in the schema.
     pub name: VectorName,
+    /// Number of the operation that added the field; 0 when the collection was created with it.
+    /// It tells a field from an earlier one of the same name.
+    pub since: u64,
     /// Shape and metric.
     pub kind: VectorKind,
     /// Graph parameters where they differ from the collection's.
@@ -99,7 +102,70 @@ pub enum VectorKind {
         dim: Dim,
         /// Comparison; not a binary one.
         metric: Metric,
+        /// How components are stored.
+        element: Element,
     },
+    /// Several dense rows per point, at least one (late interaction).
+    Multi {
+        /// Components of each row.
+        dim: Dim,
+        /// Comparison of two rows; not a binary one.
+        metric: Metric,
+        /// How components are stored.
+        element: Element,
+        /// How the comparisons of rows become one score.
+        comparator: Comparator,
+    },
+    /// Few non-zero components of a very wide vector, compared by inner product.
+    Sparse {
+        /// What is done to the weights of a query.
+        modifier: Modifier,
+    },
+}
+
+/// How a component of a dense row is stored. Stored components are what queries see: they are
+/// given back and compared as they were rounded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Element {
+    /// Four bytes, as given.
+    #[default]
+    F32,
+    /// Two bytes: the nearest half-precision float, ties to even (IEEE 754 binary16).
+    F16,
+    /// One byte: the fraction is cut off, what lies outside `0..=255` becomes the nearer end.
+    /// Cosine rows are stored as they are and normalised when they are compared.
+    U8,
+}
+
+impl Element {
+    /// Bytes of one component.
+    pub fn bytes(self) -> usize {
+        match self {
+            Self::F32 => 4,
+            Self::F16 => 2,
+            Self::U8 => 1,
+        }
+    }
+}
+
+/// How the comparisons of a query's rows with a point's rows become one score.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Comparator {
+    /// The sum over the query's rows of the best similarity to any row of the point (ColBERT,
+    /// Khattab & Zaharia 2020).
+    #[default]
+    MaxSim,
+}
+
+/// What is done to the weights of a sparse query before they are multiplied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Modifier {
+    /// Nothing.
+    #[default]
+    None,
+    /// Each is multiplied by `ln(1 + (n - df + 0.5) / (df + 0.5))`: `n` vectors in the collection,
+    /// `df` of them with that index.
+    Idf,
 }
 
 /// Where the full-precision rows of sealed segments live.
@@ -243,4 +309,6 @@ pub struct VectorChange {
     pub quantization: Option<Option<Quantization>>,
     /// New residency.
     pub residency: Option<Residency>,
+    /// New modifier of a sparse field; `Invalid` for others.
+    pub modifier: Option<Modifier>,
 }

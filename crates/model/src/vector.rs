@@ -1,6 +1,7 @@
 //! Vectors as callers bring them.
 
 use alloc::vec::Vec;
+use core::fmt;
 
 use crate::{Error, VectorName};
 
@@ -15,6 +16,42 @@ pub enum Vector {
     Multi(MultiVector),
     /// Bits, packed eight to a byte, most significant first.
     Binary(Vec<u8>),
+}
+
+impl Vector {
+    /// Which kind of vector it is.
+    pub fn shape(&self) -> Shape {
+        match self {
+            Self::Dense(_) => Shape::Dense,
+            Self::Sparse(_) => Shape::Sparse,
+            Self::Multi(_) => Shape::Multi,
+            Self::Binary(_) => Shape::Binary,
+        }
+    }
+}
+
+/// A kind of vector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// One row of floats.
+    Dense,
+    /// Pairs of index and value.
+    Sparse,
+    /// Several rows of floats.
+    Multi,
+    /// Bits.
+    Binary,
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Dense => "dense",
+            Self::Sparse => "sparse",
+            Self::Multi => "multi-row",
+            Self::Binary => "binary",
+        })
+    }
 }
 
 /// A sparse vector: parallel arrays, indices strictly ascending.

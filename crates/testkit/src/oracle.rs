@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use model::filter::Test;
 use model::{
-    Error, FieldPath, Filter, Metric, NamedVectors, Object, Point, PointId, Scalar, Schema, Step,
-    Target, UpsertMode, Value, Vector, VectorKind, VectorName, WriteOp,
+    Dim, Element, Error, FieldPath, Filter, Metric, NamedVectors, Object, Point, PointId, Scalar,
+    Schema, Step, Target, UpsertMode, Value, Vector, VectorKind, VectorName, WriteOp,
 };
 
 /// A point as the oracle keeps it.
@@ -69,7 +69,7 @@ impl Oracle {
         filter: Option<&Filter>,
         k: usize,
     ) -> Vec<(PointId, f32)> {
-        let VectorKind::Dense { metric, .. } = self.schema.vector(field).expect("a field").kind;
+        let (_, metric) = dense(self.schema.vector(field).expect("a field").kind);
         let query = prepared(query, metric);
         let mut scored: Vec<(PointId, f32)> = self
             .matching(filter)
@@ -148,6 +148,9 @@ impl Oracle {
                     point.vectors.retain(|name, _| !names.contains(name))
                 })
             }
+            WriteOp::AddVector(_) | WriteOp::DropVector(_) => {
+                panic!("the fields of the oracle are fixed")
+            }
             WriteOp::CreateIndex(_) | WriteOp::DropIndex(_) | WriteOp::Configure(_) => Ok(()),
         }
     }
@@ -223,7 +226,7 @@ impl Oracle {
     fn prepare(&self, vectors: &NamedVectors) -> Result<BTreeMap<VectorName, Vec<f32>>, Error> {
         let mut prepared_vectors = BTreeMap::new();
         for (name, vector) in vectors {
-            let VectorKind::Dense { dim, metric } = self.field(name)?;
+            let (dim, metric) = dense(self.field(name)?);
             let Vector::Dense(vector) = vector else {
                 return Err(Error::invalid("the field holds dense vectors"));
             };
@@ -236,6 +239,19 @@ impl Oracle {
             prepared_vectors.insert(name.clone(), prepared(vector, metric));
         }
         Ok(prepared_vectors)
+    }
+}
+
+fn dense(kind: VectorKind) -> (Dim, Metric) {
+    match kind {
+        VectorKind::Dense {
+            dim,
+            metric,
+            element: Element::F32,
+        } => (dim, metric),
+        VectorKind::Dense { .. } | VectorKind::Multi { .. } | VectorKind::Sparse { .. } => {
+            panic!("the oracle knows dense vectors of floats only")
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use super::parts::{PartFile, PartSet};
 /// Blocks of the rows that are opened unread: large, touched for few rows, and trusted for no
 /// position. Damage in them gives a wrong answer and is found when the segment is rewritten.
 fn is_left_unread(block: &str) -> bool {
-    block == "payloads" || block.starts_with("vectors.")
+    block == "payloads" || block.starts_with("vectors.") || block.starts_with("vectors@")
 }
 
 /// The payload of a checkpoint of `content`; `None` while there are growing rows.

@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex};
 use database::{Database, Options};
 use model::query::{PayloadSelect, VectorSelect};
 use model::{
-    BoxFuture, CollectionInfo, CollectionRef, Command, Dim, Error, Executor, Metric, Object,
-    Outcome, Point, PointId, Query, Reply, Schema, Select, Target, UpsertMode, Value, Vector,
-    VectorField, VectorKind, VectorName, Visibility, WriteOp,
+    BoxFuture, CollectionInfo, CollectionRef, Command, Dim, Element, Error, Executor, Metric,
+    Object, Outcome, Point, PointId, Query, Reply, Schema, Select, Target, UpsertMode, Value,
+    Vector, VectorField, VectorKind, VectorName, Visibility, WriteOp,
 };
 use storage::{
     Blob, BlobError, BlobErrorKind, BlobKey, BlobMeta, BlobStore, Body, GetOptions, ListOptions,
@@ -247,9 +247,11 @@ pub(crate) fn schema() -> Schema {
     let kind = VectorKind::Dense {
         dim: Dim::new(4).unwrap(),
         metric: Metric::Dot,
+        element: Element::F32,
     };
     let field = VectorField {
         name: unnamed(),
+        since: 0,
         kind,
         hnsw: None,
         quantization: None,

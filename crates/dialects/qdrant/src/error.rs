@@ -4,7 +4,7 @@ use bytes::Bytes;
 use gateway::{Denied, Refusal, Response, TokenFault};
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
-use model::{Error, ErrorKind, Subject};
+use model::{Error, ErrorKind, Shape, Subject};
 use serde::Serialize;
 
 /// An error as a Qdrant client sees it.
@@ -135,7 +135,18 @@ fn wording(error: Error) -> String {
              Error: {}",
             error.message
         ),
+        Subject::Shape {
+            expected: Shape::Sparse,
+            got: Shape::Dense | Shape::Binary,
+        }
+        | Subject::Shape {
+            got: Shape::Sparse, ..
+        } => "Wrong usage of sparse vectors".to_owned(),
+        Subject::Shape {
+            got: Shape::Multi, ..
+        } => "Wrong usage of multi vectors".to_owned(),
         Subject::Request
+        | Subject::Shape { .. }
         | Subject::Database(_)
         | Subject::Collection(_)
         | Subject::Alias(_)

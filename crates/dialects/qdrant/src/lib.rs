@@ -57,7 +57,6 @@ mod select;
 mod service;
 mod snapshots;
 mod strict;
-mod unsupported;
 mod value;
 mod vectors;
 

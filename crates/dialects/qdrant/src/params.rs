@@ -2,9 +2,9 @@
 
 use model::{CodeUse, SearchParams};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 
 use crate::error::Failure;
+use crate::filter::WireFilter;
 use crate::request::BODY;
 
 /// Parameters of a search.
@@ -17,7 +17,24 @@ pub(crate) struct WireParams {
     #[serde(default)]
     indexed_only: bool,
     acorn: Option<WireAcorn>,
-    idf: Option<IgnoredAny>,
+    idf: Option<WireIdf>,
+}
+
+/// Whose vectors are counted for the weights of a sparse query.
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    expecting = "data did not match any variant of untagged enum IdfParams"
+)]
+enum WireIdf {
+    Named(WireScope),
+    Corpus { corpus: WireFilter },
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum WireScope {
+    Global,
 }
 
 /// How the codes of quantised vectors are used.
@@ -73,9 +90,10 @@ impl WireParams {
         {
             return invalid("acorn.max_selectivity", &share, "from 0.0 to 1.0");
         }
-        if self.idf.is_some() {
-            return Err(Failure::unsupported("`params.idf`"));
-        }
+        let idf_corpus = match self.idf {
+            None | Some(WireIdf::Named(WireScope::Global)) => None,
+            Some(WireIdf::Corpus { corpus }) => Some(corpus.decode("corpus")?),
+        };
         let search = SearchParams {
             ef: self.hnsw_ef,
             exact: self.exact,
@@ -85,6 +103,7 @@ impl WireParams {
                 rescore,
                 oversampling,
             },
+            idf_corpus,
         };
         Ok(Params {
             search,

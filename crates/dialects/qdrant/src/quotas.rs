@@ -227,8 +227,12 @@ pub(crate) fn consumes(operation: &WriteOp) -> bool {
         | WriteOp::ClearPayload { .. }
         | WriteOp::UpdateVectors { .. }
         | WriteOp::DeleteVectors { .. }
-        | WriteOp::CreateIndex(_) => true,
-        WriteOp::Delete { .. } | WriteOp::DropIndex(_) | WriteOp::Configure(_) => false,
+        | WriteOp::CreateIndex(_)
+        | WriteOp::AddVector(_) => true,
+        WriteOp::Delete { .. }
+        | WriteOp::DropIndex(_)
+        | WriteOp::DropVector(_)
+        | WriteOp::Configure(_) => false,
     }
 }
 
@@ -247,7 +251,11 @@ pub(crate) fn filter_of(operation: &WriteOp) -> Option<&Filter> {
             Target::Ids(_) => None,
             Target::Filter(filter) => Some(filter),
         },
-        WriteOp::CreateIndex(_) | WriteOp::DropIndex(_) | WriteOp::Configure(_) => None,
+        WriteOp::CreateIndex(_)
+        | WriteOp::DropIndex(_)
+        | WriteOp::AddVector(_)
+        | WriteOp::DropVector(_)
+        | WriteOp::Configure(_) => None,
     }
 }
 

@@ -6,7 +6,7 @@ use http::Method;
 
 use crate::{
     aliases, batch, collections, envelope, facet, groups, hints, index, interface, legacy, matrix,
-    payload, points, query, quotas, read, search, service, snapshots, unsupported,
+    payload, points, query, quotas, read, search, service, snapshots,
 };
 
 /// A row: method, path, access, handler, and a line for the manual.
@@ -167,9 +167,9 @@ pub(crate) const ROUTES: &[Route] = &[
     route!(GET, "/collections/{collection_name}/optimizations", Inspect,
         collections::optimizations, "Background work of a collection"),
     route!(PUT, "/collections/{collection_name}/vectors/{vector_name}", Tend,
-        unsupported::change_vectors, "Refused: not supported yet"),
+        collections::add_vector, "Adds a vector field"),
     route!(DELETE, "/collections/{collection_name}/vectors/{vector_name}", Tend,
-        unsupported::change_vectors, "Refused: not supported yet"),
+        collections::drop_vector, "Drops a vector field"),
     route!(GET, "/collections/{collection_name}/snapshots", Inspect,
         snapshots::list, "Snapshots of a collection"),
     route!(POST, "/collections/{collection_name}/snapshots", Tend,

@@ -42,7 +42,8 @@ impl Reported {
         let field = schema.vector(name);
         let field = field.ok_or_else(|| Error::no_vector_field(name.as_str()))?;
         match field.kind {
-            VectorKind::Dense { metric, .. } => Self::of(metric),
+            VectorKind::Dense { metric, .. } | VectorKind::Multi { metric, .. } => Self::of(metric),
+            VectorKind::Sparse { .. } => Ok(Self::Similarity),
         }
     }
 

@@ -11,6 +11,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::error::Failure;
 use crate::inference::{InferenceFields, WireInference};
+use crate::request::BODY;
 
 /// One vector in a body.
 #[derive(Debug, PartialEq)]
@@ -40,19 +41,8 @@ impl WireVector {
     pub(crate) fn decode(self) -> Result<Vector, Failure> {
         match self {
             Self::Dense(values) => Ok(Vector::Dense(values)),
-            Self::Multi(rows) => {
-                let dim = rows.first().map_or(0, Vec::len);
-                if let Some(row) = rows.iter().find(|row| row.len() != dim) {
-                    return Err(Failure::wrong_input(format_args!(
-                        "Vector dimension error: expected dim: {dim}, got {}",
-                        row.len()
-                    )));
-                }
-                Ok(Vector::Multi(MultiVector::new(dim, rows.concat())?))
-            }
-            Self::Sparse { indices, values } => {
-                Ok(Vector::Sparse(SparseVector::new(indices, values)?))
-            }
+            Self::Multi(rows) => decode_rows(rows),
+            Self::Sparse { indices, values } => decode_sparse(indices, values),
             Self::Inference(object) => Ok(Vector::Sparse(object.stored()?)),
         }
     }
@@ -64,6 +54,38 @@ impl WireVector {
             Self::Dense(_) | Self::Multi(_) | Self::Sparse { .. } => self.decode(),
         }
     }
+}
+
+fn invalid(field: &str, text: impl fmt::Display) -> Failure {
+    Failure::validation(BODY, format_args!("vector.{field}"), text)
+}
+
+fn decode_rows(rows: Vec<Vec<f32>>) -> Result<Vector, Failure> {
+    let dim = rows.first().map_or(0, Vec::len);
+    if rows.iter().any(Vec::is_empty) {
+        return Err(invalid("data", "all rows of a vector must have components"));
+    }
+    if let Some(row) = rows.iter().find(|row| row.len() != dim) {
+        let text = format!(
+            "all rows of a vector must have the same length, the first has {dim} components, \
+             another {}",
+            row.len()
+        );
+        return Err(invalid("data", text));
+    }
+    Ok(Vector::Multi(MultiVector::new(dim, rows.concat())?))
+}
+
+fn decode_sparse(indices: Vec<u32>, values: Vec<f32>) -> Result<Vector, Failure> {
+    if indices.len() != values.len() {
+        return Err(invalid("values", "must be the same length as indices"));
+    }
+    let mut sorted = indices.clone();
+    sorted.sort_unstable();
+    if sorted.windows(2).any(|pair| pair[0] == pair[1]) {
+        return Err(invalid("indices", "must be unique"));
+    }
+    Ok(Vector::Sparse(SparseVector::new(indices, values)?))
 }
 
 impl WireVectors {
@@ -455,7 +477,8 @@ mod tests {
         let failure = rows.decode().unwrap_err();
         assert_eq!(
             failure.text,
-            "Wrong input: Vector dimension error: expected dim: 1, got 2"
+            "Validation error in JSON body: [vector.data: all rows of a vector must have the same \
+             length, the first has 1 components, another 2]"
         );
     }
 }

@@ -24,6 +24,7 @@ const FILES: &[(&str, &str)] = &[
     ("strict", include_str!("exchanges/strict.http")),
     ("service", include_str!("exchanges/service.http")),
     ("unsupported", include_str!("exchanges/unsupported.http")),
+    ("vectors", include_str!("exchanges/vectors.http")),
 ];
 
 /// The requests of a file: a request line, headers, an empty line, a body; `###` between them,
@@ -153,6 +154,11 @@ fn the_interface_describes_every_route() {
             route.method, route.path
         );
     }
+}
+
+#[test]
+fn vectors() {
+    golden("vectors");
 }
 
 #[test]

@@ -4,7 +4,9 @@
 //! know nothing of vectors: it compares with each example in turn and combines what comes out.
 //! All arithmetic is `f32` in a fixed order.
 
-use model::{Error, Rank, Strategy, Vector, VectorQuery};
+use std::collections::BTreeMap;
+
+use model::{Error, MultiVector, Rank, SparseVector, Strategy, Vector, VectorQuery};
 use rows::RowId;
 
 use crate::prepared::{Comparison, Prepared};
@@ -177,40 +179,81 @@ fn pairs(ratings: &[f32], power: f32, weight: f32) -> Vec<(usize, usize, f32)> {
     pairs
 }
 
-/// Twice the mean of `like` minus the mean of `unlike`, or the mean of `like` alone.
+/// Twice the mean of `like` minus the mean of `unlike`, or the mean of `like` alone. Of sparse
+/// vectors by index; of several rows all of them, those of `unlike` negated.
 ///
 /// # Errors
 /// `Invalid` when `like` is empty or the vectors are not of one shape.
 pub(super) fn average(like: &[&Vector], unlike: &[&Vector]) -> Result<Vector, Error> {
-    if like.is_empty() {
-        return Err(Error::invalid(
+    let mixed = || Error::invalid("examples must be vectors of the field");
+    match like.first() {
+        None => Err(Error::invalid(
             "at least one example of what is wanted is needed for an average",
-        ));
-    }
-    let mut average = mean(like)?;
-    if !unlike.is_empty() {
-        let other = mean(unlike)?;
-        for (x, y) in average.iter_mut().zip(other) {
-            *x = *x + *x - y;
+        )),
+        Some(Vector::Dense(_)) => {
+            let row = |vector: &&Vector| match vector {
+                Vector::Dense(row) => Ok(row.iter().copied().enumerate().collect()),
+                Vector::Sparse(_) | Vector::Multi(_) | Vector::Binary(_) => Err(mixed()),
+            };
+            let average = weighed(like, unlike, &row)?;
+            Ok(Vector::Dense(average.into_values().collect()))
         }
+        Some(Vector::Sparse(_)) => {
+            let pairs = |vector: &&Vector| match vector {
+                Vector::Sparse(sparse) => {
+                    let indices = sparse.indices().iter().map(|&index| index as usize);
+                    Ok(indices.zip(sparse.values().iter().copied()).collect())
+                }
+                Vector::Dense(_) | Vector::Multi(_) | Vector::Binary(_) => Err(mixed()),
+            };
+            let average = weighed(like, unlike, &pairs)?;
+            let (indices, values) = average.into_iter().map(|(at, x)| (at as u32, x)).unzip();
+            Ok(Vector::Sparse(SparseVector::new(indices, values)?))
+        }
+        Some(Vector::Multi(first)) => {
+            let mut rows = Vec::new();
+            for (vectors, sign) in [(like, 1.0), (unlike, -1.0)] {
+                for vector in vectors {
+                    match vector {
+                        Vector::Multi(multi) => rows.extend(multi.flat().iter().map(|x| x * sign)),
+                        Vector::Dense(row) => rows.extend(row.iter().map(|x| x * sign)),
+                        Vector::Sparse(_) | Vector::Binary(_) => return Err(mixed()),
+                    }
+                }
+            }
+            Ok(Vector::Multi(MultiVector::new(first.dim(), rows)?))
+        }
+        Some(Vector::Binary(_)) => Err(mixed()),
     }
-    Ok(Vector::Dense(average))
 }
 
-fn mean(vectors: &[&Vector]) -> Result<Vec<f32>, Error> {
-    let mut sum: Vec<f32> = Vec::new();
-    for vector in vectors {
-        let Vector::Dense(row) = vector else {
-            return Err(Error::invalid("examples must be vectors of the field"));
-        };
-        sum.resize(sum.len().max(row.len()), 0.0);
-        for (x, y) in sum.iter_mut().zip(row) {
-            *x += y;
+type Components = Vec<(usize, f32)>;
+
+/// The average by position; absent components are zero.
+fn weighed(
+    like: &[&Vector],
+    unlike: &[&Vector],
+    components: &dyn Fn(&&Vector) -> Result<Components, Error>,
+) -> Result<BTreeMap<usize, f32>, Error> {
+    let mean = |vectors: &[&Vector]| -> Result<BTreeMap<usize, f32>, Error> {
+        let mut sum = BTreeMap::new();
+        for vector in vectors {
+            for (at, x) in components(vector)? {
+                *sum.entry(at).or_insert(0.0) += x;
+            }
+        }
+        let count = vectors.len() as f32;
+        sum.values_mut().for_each(|x| *x /= count);
+        Ok(sum)
+    };
+    let mut average = mean(like)?;
+    if !unlike.is_empty() {
+        average.values_mut().for_each(|x| *x += *x);
+        for (at, y) in mean(unlike)? {
+            *average.entry(at).or_insert(0.0) -= y;
         }
     }
-    let count = vectors.len() as f32;
-    sum.iter_mut().for_each(|x| *x /= count);
-    Ok(sum)
+    Ok(average)
 }
 
 #[cfg(test)]

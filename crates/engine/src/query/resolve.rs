@@ -105,7 +105,6 @@ impl Lookup<'_> {
         let place = self.collection.must_locate(id)?;
         self.places.insert(place);
         let block = &self.collection.segment(place.segment).segment.block;
-        let vector = block.vectors[at].get(place.row);
-        Ok(vector.map(|row| Vector::Dense(row.to_vec())))
+        Ok(block.vectors[at].get(place.row))
     }
 }

@@ -167,7 +167,8 @@ impl Run<'_> {
     ) -> Result<Found, Error> {
         let at = self.collection.field(field)?;
         let kind = self.collection.schema.vectors[at].kind;
-        let query = Prepared::new(to, kind)?;
+        let corpus = stage.params.idf_corpus.as_ref();
+        let query = self.collection.prepare(at, to, corpus)?;
         let hits = match among {
             Among::Matching(filter) => self.nearest(stage, at, &query, *filter),
             Among::These(places) => self.compared(at, &query, places),
@@ -220,7 +221,7 @@ impl Run<'_> {
             let block = &self.collection.segment(run[0].segment).segment.block;
             let mut comparison = Comparison::new(query, &block.vectors[at]);
             hits.extend(run.iter().filter_map(|&place| {
-                let score = comparison.of(place.row)?;
+                let score = comparison.hit(place.row)?;
                 Some(Hit::scored(place, score))
             }));
         }
@@ -237,15 +238,18 @@ impl Run<'_> {
     ) -> Result<Found, Error> {
         let at = self.collection.field(field)?;
         let kind = self.collection.schema.vectors[at].kind;
-        let mut prepare = |vector: &VectorQuery| Prepared::new(given(vector)?, kind);
+        let corpus = stage.params.idf_corpus.as_ref();
+        let prepare = |vector: &VectorQuery| self.collection.prepare(at, given(vector)?, corpus);
+        let mut prepare = prepare;
         let mut hits = Vec::new();
         if let Some(scorer) = Scorer::new(rank, &mut prepare)? {
             for (segment, live) in self.collection.segments().enumerate() {
-                if stage.params.indexed_only && live.segment.graph(at).is_none() {
+                let vectors = &live.segment.block.vectors[at];
+                let unindexed = live.segment.graph(at).is_none() && vectors.dense().is_some();
+                if stage.params.indexed_only && unindexed {
                     continue;
                 }
                 let rows = self.rows(among, segment, live);
-                let vectors = &live.segment.block.vectors[at];
                 let mut comparisons = scorer.compare(vectors);
                 let mut top = TopK::new(stage.limit);
                 for row in rows {

@@ -2,9 +2,9 @@
 
 use engine::{Blocks, Collection, JobPolicy, PartRef, Progress, SegmentId};
 use model::{
-    Dim, FieldIndex, FieldKind, FieldPath, Filter, HnswConfig, IndexParams, Metric, Object, Point,
-    PointId, Residency, Scalar, Schema, Target, Test, UpsertMode, Value, Vector, VectorField,
-    VectorKind, VectorName, WriteOp,
+    Dim, Element, FieldIndex, FieldKind, FieldPath, Filter, HnswConfig, IndexParams, Metric,
+    Object, Point, PointId, Residency, Scalar, Schema, Target, Test, UpsertMode, Value, Vector,
+    VectorField, VectorKind, VectorName, WriteOp,
 };
 
 use crate::noise::Noise;
@@ -67,9 +67,11 @@ fn schema() -> Schema {
     let dim = Dim::new(DIM as u64).expect("a small dimension");
     let field = VectorField {
         name: field(),
+        since: 0,
         kind: VectorKind::Dense {
             dim,
             metric: Metric::Cosine,
+            element: Element::F32,
         },
         hnsw: None,
         quantization: None,
@@ -143,7 +145,7 @@ impl Progress for Unwatched {
 }
 
 /// Runs jobs until none is due. Parts stay in memory.
-fn seal(mut collection: Collection) -> Collection {
+pub(super) fn seal(mut collection: Collection) -> Collection {
     let policy = JobPolicy {
         idle_seal_rows: 1,
         ..JobPolicy::idle()

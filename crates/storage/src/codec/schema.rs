@@ -2,8 +2,8 @@
 
 use model::schema::{SegmentConfig, VectorChange};
 use model::{
-    ConfigChange, Dim, Error, FieldIndex, FieldKind, HnswConfig, IndexParams, Metric, Residency,
-    Schema, VectorField, VectorKind,
+    Comparator, ConfigChange, Dim, Element, Error, FieldIndex, FieldKind, HnswConfig, IndexParams,
+    Metric, Modifier, Residency, Schema, VectorField, VectorKind,
 };
 
 use super::{Codec, DecodeError, Reader, Writer};
@@ -33,6 +33,7 @@ impl Codec for Schema {
 impl Codec for VectorField {
     fn encode(&self, out: &mut Writer) -> Result<(), Error> {
         self.name.encode(out)?;
+        out.varint(self.since);
         self.kind.encode(out)?;
         self.hnsw.encode(out)?;
         self.quantization.encode(out)?;
@@ -42,6 +43,7 @@ impl Codec for VectorField {
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(Self {
             name: Codec::decode(input)?,
+            since: input.varint()?,
             kind: Codec::decode(input)?,
             hnsw: Codec::decode(input)?,
             quantization: Codec::decode(input)?,
@@ -53,25 +55,64 @@ impl Codec for VectorField {
 impl Codec for VectorKind {
     fn encode(&self, out: &mut Writer) -> Result<(), Error> {
         match self {
-            Self::Dense { dim, metric } => {
+            Self::Dense {
+                dim,
+                metric,
+                element,
+            } => {
                 out.u8(0);
-                out.varint(dim.get() as u64);
-                metric.encode(out)
+                dim.encode(out)?;
+                metric.encode(out)?;
+                element.encode(out)
+            }
+            Self::Multi {
+                dim,
+                metric,
+                element,
+                comparator,
+            } => {
+                out.u8(1);
+                dim.encode(out)?;
+                metric.encode(out)?;
+                element.encode(out)?;
+                comparator.encode(out)
+            }
+            Self::Sparse { modifier } => {
+                out.u8(2);
+                modifier.encode(out)
             }
         }
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         match input.u8()? {
-            0 => {
-                let dim = Dim::new(input.varint()?).map_err(|_| input.malformed("a dimension"))?;
-                Ok(Self::Dense {
-                    dim,
-                    metric: Codec::decode(input)?,
-                })
-            }
+            0 => Ok(Self::Dense {
+                dim: Codec::decode(input)?,
+                metric: Codec::decode(input)?,
+                element: Codec::decode(input)?,
+            }),
+            1 => Ok(Self::Multi {
+                dim: Codec::decode(input)?,
+                metric: Codec::decode(input)?,
+                element: Codec::decode(input)?,
+                comparator: Codec::decode(input)?,
+            }),
+            2 => Ok(Self::Sparse {
+                modifier: Codec::decode(input)?,
+            }),
             _ => Err(input.malformed("a kind of vector field")),
         }
+    }
+}
+
+impl Codec for Dim {
+    fn encode(&self, out: &mut Writer) -> Result<(), Error> {
+        out.varint(self.get() as u64);
+        Ok(())
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Self::new(input.varint()?).map_err(|_| input.malformed("a dimension"))
     }
 }
 
@@ -110,6 +151,12 @@ unit_codes!(
         Superstructure = 8,
     ]
 );
+
+unit_codes!(Element, "a component type", [F32 = 0, F16 = 1, U8 = 2]);
+
+unit_codes!(Comparator, "a comparator", [MaxSim = 0]);
+
+unit_codes!(Modifier, "a modifier", [None = 0, Idf = 1]);
 
 unit_codes!(Residency, "a residency", [Mapped = 0, Resident = 1]);
 
@@ -210,7 +257,8 @@ impl Codec for VectorChange {
         self.name.encode(out)?;
         self.hnsw.encode(out)?;
         self.quantization.encode(out)?;
-        self.residency.encode(out)
+        self.residency.encode(out)?;
+        self.modifier.encode(out)
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
@@ -219,6 +267,7 @@ impl Codec for VectorChange {
             hnsw: Codec::decode(input)?,
             quantization: Codec::decode(input)?,
             residency: Codec::decode(input)?,
+            modifier: Codec::decode(input)?,
         })
     }
 }

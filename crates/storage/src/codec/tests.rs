@@ -5,11 +5,12 @@ use bytes::Bytes;
 use model::filter::Range;
 use model::schema::{SegmentConfig, VectorChange};
 use model::{
-    AliasChange, CodeBits, CollectionName, CollectionRef, ConfigChange, DatabaseName, Dim,
-    FieldIndex, FieldKind, FieldPath, Filter, GeoPoint, HnswConfig, IndexParams, Language, Metric,
-    MultiVector, NamedVectors, Object, Point, PointId, ProductRatio, Quantization, QueryBits,
-    Residency, Scalar, Schema, SparseVector, Step, Stopwords, Target, Test, TextOptions, Timestamp,
-    Tokenizer, UpsertMode, Value, Vector, VectorField, VectorKind, VectorName, WriteOp,
+    AliasChange, CodeBits, CollectionName, CollectionRef, Comparator, ConfigChange, DatabaseName,
+    Dim, Element, FieldIndex, FieldKind, FieldPath, Filter, GeoPoint, HnswConfig, IndexParams,
+    Language, Metric, Modifier, MultiVector, NamedVectors, Object, Point, PointId, ProductRatio,
+    Quantization, QueryBits, Residency, Scalar, Schema, SparseVector, Step, Stopwords, Target,
+    Test, TextOptions, Timestamp, Tokenizer, UpsertMode, Value, Vector, VectorField, VectorKind,
+    VectorName, WriteOp,
 };
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -288,25 +289,48 @@ fn vector_fields() -> impl Strategy<Value = VectorField> {
         Metric::Substructure,
         Metric::Superstructure,
     ]);
-    let kind = (1..=u64::from(Dim::MAX), metric).prop_map(|(dim, metric)| VectorKind::Dense {
-        dim: Dim::new(dim).unwrap(),
-        metric,
+    let dense = (1..=u64::from(Dim::MAX), metric, elements());
+    let kind = (dense, any::<bool>()).prop_map(|((dim, metric, element), multi)| {
+        let dim = Dim::new(dim).unwrap();
+        if multi {
+            let comparator = Comparator::MaxSim;
+            return VectorKind::Multi {
+                dim,
+                metric,
+                element,
+                comparator,
+            };
+        }
+        VectorKind::Dense {
+            dim,
+            metric,
+            element,
+        }
     });
+    let kind = prop_oneof![
+        3 => kind,
+        1 => modifiers().prop_map(|modifier| VectorKind::Sparse { modifier }),
+    ];
     let codes = option::of(quantizations());
-    (
-        vector_names(),
-        kind,
-        option::of(graphs()),
-        codes,
-        residencies(),
-    )
-        .prop_map(|(name, kind, hnsw, quantization, residency)| VectorField {
+    let settings = (option::of(graphs()), codes, residencies());
+    (vector_names(), any::<u64>(), kind, settings).prop_map(
+        |(name, since, kind, (hnsw, quantization, residency))| VectorField {
             name,
+            since,
             kind,
             hnsw,
             quantization,
             residency,
-        })
+        },
+    )
+}
+
+fn modifiers() -> impl Strategy<Value = Modifier> {
+    prop_oneof![Just(Modifier::None), Just(Modifier::Idf)]
+}
+
+fn elements() -> impl Strategy<Value = Element> {
+    prop::sample::select(vec![Element::F32, Element::F16, Element::U8])
 }
 
 fn schemas() -> impl Strategy<Value = Schema> {
@@ -330,13 +354,17 @@ fn config_changes() -> impl Strategy<Value = ConfigChange> {
         option::of(graphs()),
         option::of(option::of(quantizations())),
         option::of(residencies()),
+        option::of(modifiers()),
     )
-        .prop_map(|(name, hnsw, quantization, residency)| VectorChange {
-            name,
-            hnsw,
-            quantization,
-            residency,
-        });
+        .prop_map(
+            |(name, hnsw, quantization, residency, modifier)| VectorChange {
+                name,
+                hnsw,
+                quantization,
+                residency,
+                modifier,
+            },
+        );
     let codes = option::of(option::of(quantizations()));
     let settings = (option::of(graphs()), codes, option::of(segment_settings()));
     (settings, vec(change, 0..3), option::of(objects())).prop_map(
@@ -389,6 +417,8 @@ fn operations() -> impl Strategy<Value = WriteOp> {
             .prop_map(|(target, names)| WriteOp::DeleteVectors { target, names }),
         indexes().prop_map(WriteOp::CreateIndex),
         paths().prop_map(WriteOp::DropIndex),
+        vector_fields().prop_map(WriteOp::AddVector),
+        vector_names().prop_map(WriteOp::DropVector),
         config_changes().prop_map(WriteOp::Configure),
     ]
 }

@@ -47,6 +47,8 @@ impl Codec for WriteOp {
             }
             Self::CreateIndex(index) => index.encode(out),
             Self::DropIndex(path) => path.encode(out),
+            Self::AddVector(field) => field.encode(out),
+            Self::DropVector(name) => name.encode(out),
             Self::Configure(change) => change.encode(out),
         }
     }
@@ -88,6 +90,8 @@ impl Codec for WriteOp {
             8 => Self::CreateIndex(Codec::decode(input)?),
             9 => Self::DropIndex(Codec::decode(input)?),
             10 => Self::Configure(Codec::decode(input)?),
+            11 => Self::AddVector(Codec::decode(input)?),
+            12 => Self::DropVector(Codec::decode(input)?),
             _ => return Err(input.malformed("a kind of operation")),
         })
     }
@@ -123,6 +127,8 @@ fn code(operation: &WriteOp) -> u8 {
         WriteOp::CreateIndex(_) => 8,
         WriteOp::DropIndex(_) => 9,
         WriteOp::Configure(_) => 10,
+        WriteOp::AddVector(_) => 11,
+        WriteOp::DropVector(_) => 12,
     }
 }
 

@@ -8,7 +8,8 @@ use serde::Serialize;
 use super::kept::Kept;
 use super::quantization::Quantization;
 use super::settings::{Hnsw, Memory, Threads};
-use super::vectors::{Distance, Extras};
+use super::sparse::SparseExtras;
+use super::vectors::{Datatype, Distance, Extras, MultiVectors};
 use crate::error::Failure;
 use crate::value::ShownObject;
 
@@ -79,6 +80,8 @@ pub(crate) struct Params {
     on_disk_payload: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     payload: Option<serde_json::Value>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    sparse_vectors: BTreeMap<String, SparseExtras>,
 }
 
 #[derive(Serialize)]
@@ -94,6 +97,8 @@ struct ShownVector {
     distance: Distance,
     #[serde(flatten)]
     extras: Extras,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    multivector_config: Option<MultiVectors>,
 }
 
 #[derive(Serialize)]
@@ -234,6 +239,7 @@ pub(crate) fn config(schema: &Schema) -> Result<ShownConfig, Failure> {
             read_fan_out_delay_ms: params.read_fan_out_delay_ms,
             on_disk_payload: params.on_disk_payload.unwrap_or(true),
             payload: params.payload,
+            sparse_vectors: sparse(schema, kept.sparse_vectors),
         },
         hnsw_config: hnsw(schema.hnsw, kept.hnsw),
         optimizer_config: ShownOptimizers {
@@ -279,12 +285,27 @@ fn hnsw(config: model::HnswConfig, kept: Hnsw) -> ShownHnsw {
 fn vectors(schema: &Schema, mut kept: BTreeMap<String, Extras>) -> Result<Vectors, Failure> {
     let mut shown = Vec::with_capacity(schema.vectors.len());
     for field in &schema.vectors {
-        let VectorKind::Dense { dim, metric } = field.kind;
-        let extras = kept.remove(field.name.as_str()).unwrap_or_default();
+        let (dim, metric, element, comparator) = match field.kind {
+            VectorKind::Dense {
+                dim,
+                metric,
+                element,
+            } => (dim, metric, element, None),
+            VectorKind::Multi {
+                dim,
+                metric,
+                element,
+                comparator,
+            } => (dim, metric, element, Some(comparator)),
+            VectorKind::Sparse { .. } => continue,
+        };
+        let mut extras = kept.remove(field.name.as_str()).unwrap_or_default();
+        extras.datatype = extras.datatype.or(Datatype::of(element));
         let vector = ShownVector {
             size: dim.get(),
             distance: Distance::encode(metric)?,
             extras,
+            multivector_config: comparator.map(MultiVectors::of),
         };
         shown.push((field.name.as_str().to_owned(), vector));
     }
@@ -292,4 +313,20 @@ fn vectors(schema: &Schema, mut kept: BTreeMap<String, Extras>) -> Result<Vector
         return Ok(Vectors::Unnamed(shown.remove(0).1));
     }
     Ok(Vectors::Named(shown.into_iter().collect()))
+}
+
+fn sparse(
+    schema: &Schema,
+    mut kept: BTreeMap<String, SparseExtras>,
+) -> BTreeMap<String, SparseExtras> {
+    let shown = schema.vectors.iter().filter_map(|field| match field.kind {
+        VectorKind::Sparse { modifier } => {
+            let name = field.name.as_str();
+            let extras = kept.remove(name);
+            let extras = extras.unwrap_or_else(|| SparseExtras::of(modifier));
+            Some((name.to_owned(), extras))
+        }
+        VectorKind::Dense { .. } | VectorKind::Multi { .. } => None,
+    });
+    shown.collect()
 }

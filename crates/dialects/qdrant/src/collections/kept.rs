@@ -8,12 +8,13 @@
 use std::collections::BTreeMap;
 
 use model::schema::VectorField;
-use model::{Object, Residency, Schema, Value};
+use model::{Modifier, Object, Residency, Schema, Value, VectorKind};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::quantization::Quantization;
 use super::settings::{Hnsw, Optimizers, Wal};
+use super::sparse::SparseExtras;
 use super::vectors::Extras;
 use crate::error::Failure;
 use crate::value::{Shown, ShownObject, WireObject, WireValue};
@@ -47,9 +48,12 @@ pub(super) struct Params {
 pub(super) struct Kept {
     #[serde(default)]
     pub(super) params: Params,
-    /// By the name of the field.
+    /// Dense fields by name.
     #[serde(default)]
     pub(super) vectors: BTreeMap<String, Extras>,
+    /// Sparse fields by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) sparse_vectors: BTreeMap<String, SparseExtras>,
     #[serde(default)]
     pub(super) hnsw: Hnsw,
     #[serde(default)]
@@ -84,13 +88,31 @@ impl Kept {
             ..Extras::default()
         };
         let named = |field: &VectorField| (field.name.as_str().to_owned(), extras(field));
+        let (sparse, dense): (Vec<&VectorField>, Vec<&VectorField>) = schema
+            .vectors
+            .iter()
+            .partition(|field| is_sparse(field.kind));
+        let sparse = sparse.into_iter().map(|field| {
+            let modifier = match field.kind {
+                VectorKind::Sparse { modifier } => modifier,
+                VectorKind::Dense { .. } | VectorKind::Multi { .. } => Modifier::None,
+            };
+            (field.name.as_str().to_owned(), SparseExtras::of(modifier))
+        });
         Self {
-            vectors: schema.vectors.iter().map(named).collect(),
+            vectors: dense.into_iter().map(named).collect(),
+            sparse_vectors: sparse.collect(),
             hnsw: Hnsw::of(schema.hnsw),
             quantization: schema.quantization.map(Quantization::of),
             optimizers: Optimizers::of(schema.segments),
             ..Self::default()
         }
+    }
+
+    /// Forgets what is kept of a vector field; whether there was anything.
+    pub(super) fn forget(&mut self, name: &str) -> bool {
+        let dense = self.vectors.remove(name).is_some();
+        self.sparse_vectors.remove(name).is_some() || dense
     }
 
     /// `attributes` with what is kept here in the place of what was.
@@ -100,6 +122,14 @@ impl Kept {
         let mut attributes = attributes.clone();
         attributes.insert(ATTRIBUTE, Value::Object(kept));
         Ok(attributes)
+    }
+}
+
+/// Whether a field is listed among `sparse_vectors`.
+pub(super) fn is_sparse(kind: VectorKind) -> bool {
+    match kind {
+        VectorKind::Sparse { .. } => true,
+        VectorKind::Dense { .. } | VectorKind::Multi { .. } => false,
     }
 }
 

@@ -4,6 +4,8 @@
 //! |---|---|
 //! | [`settings`] | the settings objects of Qdrant, checked |
 //! | [`vectors`] | the settings of single vector fields |
+//! | [`sparse`] | those of sparse ones |
+//! | [`fields`] | the handlers about single vector fields |
 //! | [`kept`] | what is remembered of a request, and the schema that follows from it |
 //! | [`describe`] | a collection as `GET` shows it |
 //! | [`quantization`] | `quantization_config` |
@@ -11,14 +13,17 @@
 //! | [`upkeep`] | what the background does |
 
 mod describe;
+mod fields;
 mod kept;
 mod quantization;
 mod requests;
 mod settings;
+mod sparse;
 mod upkeep;
 mod vectors;
 
 pub(crate) use describe::{OptimizerStatus, Params, ShownConfig, config, data_type, status};
+pub(crate) use fields::{add_vector, drop_vector};
 pub(crate) use kept::{object_of, read_object, strict_mode};
 pub(crate) use requests::{create, delete, exists, get, list, update};
 pub(crate) use upkeep::optimizations;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use core::num::NonZeroU32;
 
 use gateway::Call;
+use model::schema::VectorField;
 use model::{
     Command, ConfigChange, DatabaseName, ErrorKind, HnswConfig, Outcome, Query, Reply, Schema,
     Subject,
@@ -12,9 +13,11 @@ use model::{
 use serde::{Deserialize, Serialize};
 
 use super::describe;
+use super::fields;
 use super::kept::{Kept, Nulls, Params, merge, merge_fields};
 use super::quantization::{Quantization, QuantizationChange};
 use super::settings::{Hnsw, Optimizers, Wal};
+use super::sparse::{self, SparseExtras, WireModifier};
 use super::vectors::{Extras, NewVectors, VectorChange};
 use crate::envelope::{self, Answer};
 use crate::error::Failure;
@@ -39,7 +42,7 @@ struct WireCreate {
     wal_config: Option<Wal>,
     optimizers_config: Option<Optimizers>,
     quantization_config: Option<Quantization>,
-    sparse_vectors: Option<BTreeMap<String, serde::de::IgnoredAny>>,
+    sparse_vectors: Option<BTreeMap<String, SparseExtras>>,
     strict_mode_config: Option<StrictMode>,
     metadata: Option<WireObject>,
 }
@@ -58,7 +61,7 @@ struct WireUpdate {
     params: Option<WireParams>,
     hnsw_config: Option<Hnsw>,
     quantization_config: Option<QuantizationChange>,
-    sparse_vectors: Option<BTreeMap<String, serde::de::IgnoredAny>>,
+    sparse_vectors: Option<BTreeMap<String, SparseExtras>>,
     strict_mode_config: Option<StrictMode>,
     metadata: Option<serde_json::Map<String, serde_json::Value>>,
 }
@@ -88,20 +91,12 @@ struct Exists {
     exists: bool,
 }
 
-fn no_sparse(sparse: &Option<BTreeMap<String, serde::de::IgnoredAny>>) -> Result<(), Failure> {
-    match sparse {
-        Some(sparse) if !sparse.is_empty() => Err(Failure::unsupported("`sparse_vectors`")),
-        Some(_) | None => Ok(()),
-    }
-}
-
 fn json(object: &model::Object) -> Result<serde_json::Value, Failure> {
     serde_json::to_value(crate::value::ShownObject(object)).map_err(Failure::format)
 }
 
 impl WireCreate {
     fn check(&self) -> Result<(), Failure> {
-        no_sparse(&self.sparse_vectors)?;
         if let Some(ShardingMethod::Custom) = self.sharding_method {
             return Err(Failure::unsupported("custom sharding"));
         }
@@ -130,6 +125,8 @@ impl WireCreate {
         let fields = self
             .vectors
             .map_or_else(|| Ok(Vec::new()), |v| v.decode(defaults))?;
+        let sparse_vectors = self.sparse_vectors.unwrap_or_default();
+        let sparse_fields = sparse::fields(&sparse_vectors)?;
         let number = |n: Option<NonZeroU32>| n.map(NonZeroU32::get);
         let kept = Kept {
             params: Params {
@@ -146,6 +143,7 @@ impl WireCreate {
                 .iter()
                 .map(|(field, extras)| (field.name.as_str().to_owned(), extras.clone()))
                 .collect(),
+            sparse_vectors,
             hnsw,
             optimizers: self.optimizers_config.unwrap_or_default(),
             wal: self.wal_config.unwrap_or_default(),
@@ -162,7 +160,15 @@ impl WireCreate {
         let segments = kept.optimizers.decode();
         let quantization = kept.quantization.as_ref().map(Quantization::decode);
         let attributes = kept.write(&model::Object::new())?;
-        let vectors = fields.into_iter().map(|(field, _)| field).collect();
+        let dense_fields = fields.into_iter().map(|(field, _)| field);
+        let mut vectors: Vec<VectorField> = dense_fields.chain(sparse_fields).collect();
+        vectors.sort_by(|a, b| a.name.cmp(&b.name));
+        if let Some(pair) = vectors.windows(2).find(|pair| pair[0].name == pair[1].name) {
+            return Err(Failure::wrong_input(format_args!(
+                "Dense and sparse vector names must be unique - duplicate found with '{}'",
+                pair[0].name
+            )));
+        }
         Ok(Schema {
             vectors,
             indexes: Vec::new(),
@@ -177,7 +183,6 @@ impl WireCreate {
 impl WireUpdate {
     /// What changes in a collection of this schema.
     fn decode(self, schema: &Schema) -> Result<ConfigChange, Failure> {
-        no_sparse(&self.sparse_vectors)?;
         let mut kept = Kept::read(schema)?;
         if let Some(hnsw) = &self.hnsw_config {
             hnsw.check("hnsw_config")?;
@@ -203,14 +208,13 @@ impl WireUpdate {
             params.merge_into(&mut kept.params);
         }
         for (name, change) in self.vectors.unwrap_or_default() {
-            if !schema
-                .vectors
-                .iter()
-                .any(|field| field.name.as_str() == name)
-            {
-                return Err(model::Error::no_vector_field(&name).into());
-            }
+            fields::check_listed(schema, &name, false)?;
             change_vector(&name, change, kept.vectors.entry(name.clone()).or_default())?;
+        }
+        for (name, change) in self.sparse_vectors.unwrap_or_default() {
+            fields::check_listed(schema, &name, true)?;
+            let old = kept.sparse_vectors.entry(name).or_default();
+            *old = old.changed(&change);
         }
         derive(schema, &kept)
     }
@@ -253,12 +257,23 @@ fn change_vector(name: &str, change: VectorChange, extras: &mut Extras) -> Resul
 fn derive(schema: &Schema, kept: &Kept) -> Result<ConfigChange, Failure> {
     let hnsw = kept.hnsw.over(HnswConfig::default());
     let vectors = schema.vectors.iter().filter_map(|field| {
-        let extras = kept.vectors.get(field.name.as_str())?;
+        let name = field.name.clone();
+        if let Some(extras) = kept.sparse_vectors.get(name.as_str()) {
+            return Some(model::schema::VectorChange {
+                name,
+                hnsw: None,
+                quantization: None,
+                residency: Some(extras.residency()),
+                modifier: extras.modifier.map(WireModifier::decode),
+            });
+        }
+        let extras = kept.vectors.get(name.as_str())?;
         Some(model::schema::VectorChange {
-            name: field.name.clone(),
+            name,
             hnsw: extras.hnsw_config.as_ref().map(|own| own.over(hnsw)),
             quantization: Some(extras.quantization()),
             residency: Some(extras.residency()),
+            modifier: None,
         })
     });
     Ok(ConfigChange {

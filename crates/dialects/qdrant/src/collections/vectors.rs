@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use model::schema::VectorField;
-use model::{Dim, Metric, Residency, VectorKind, VectorName};
+use model::{Comparator, Dim, Element, Metric, Residency, VectorKind, VectorName};
 use serde::{Deserialize, Serialize};
 
 use super::quantization::{Quantization, QuantizationChange};
 use super::settings::{Hnsw, Memory};
+use super::sparse::{SparseExtras, WireModifier};
 use crate::error::Failure;
 use crate::request::BODY;
 
@@ -59,6 +60,53 @@ pub(super) enum Datatype {
     Turbo4,
 }
 
+impl Datatype {
+    /// Four bits a component are not stored here: what asks for them keeps whole floats.
+    fn element(self) -> Element {
+        match self {
+            Self::Float32 | Self::Turbo4 => Element::F32,
+            Self::Float16 => Element::F16,
+            Self::Uint8 => Element::U8,
+        }
+    }
+
+    /// What a field of another dialect, or one that was added later, is said to be.
+    pub(super) fn of(element: Element) -> Option<Self> {
+        match element {
+            Element::F32 => None,
+            Element::F16 => Some(Self::Float16),
+            Element::U8 => Some(Self::Uint8),
+        }
+    }
+}
+
+/// `multivector_config`
+#[derive(Serialize, Deserialize, Clone, Copy, Debug)]
+pub(super) struct MultiVectors {
+    comparator: WireComparator,
+}
+
+#[derive(Serialize, Deserialize, Clone, Copy, Debug)]
+#[serde(rename_all = "snake_case")]
+enum WireComparator {
+    MaxSim,
+}
+
+impl MultiVectors {
+    fn comparator(self) -> Comparator {
+        match self.comparator {
+            WireComparator::MaxSim => Comparator::MaxSim,
+        }
+    }
+
+    pub(super) fn of(comparator: Comparator) -> Self {
+        let comparator = match comparator {
+            Comparator::MaxSim => WireComparator::MaxSim,
+        };
+        Self { comparator }
+    }
+}
+
 /// What a field has besides size and distance.
 #[derive(Serialize, Deserialize, Clone, Debug, Default)]
 pub(super) struct Extras {
@@ -101,7 +149,7 @@ pub(super) struct NewVector {
     on_disk: Option<bool>,
     memory: Option<Memory>,
     datatype: Option<Datatype>,
-    multivector_config: Option<serde::de::IgnoredAny>,
+    multivector_config: Option<MultiVectors>,
 }
 
 /// `vectors`: one unnamed field, or fields by name.
@@ -132,23 +180,7 @@ impl NewVector {
         at: &str,
         hnsw: model::HnswConfig,
     ) -> Result<(VectorField, Extras), Failure> {
-        let dim = Dim::new(self.size).map_err(|_| {
-            let text = format!(
-                "value {} invalid, must be from 1 to {}",
-                self.size,
-                Dim::MAX
-            );
-            Failure::validation(BODY, format_args!("{at}.size"), text)
-        })?;
-        if self.multivector_config.is_some() {
-            return Err(Failure::unsupported("`multivector_config`"));
-        }
-        match self.datatype {
-            None | Some(Datatype::Float32) => {}
-            Some(Datatype::Float16 | Datatype::Uint8 | Datatype::Turbo4) => {
-                return Err(Failure::unsupported("a `datatype` other than float32"));
-            }
-        }
+        let dim = dim(self.size, at)?;
         if let Some(hnsw) = &self.hnsw_config {
             hnsw.check(&format!("{at}.hnsw_config"))?;
         }
@@ -164,15 +196,43 @@ impl NewVector {
         };
         let field = VectorField {
             name: VectorName::new(name)?,
-            kind: VectorKind::Dense {
-                dim,
-                metric: self.distance.decode(),
-            },
+            since: 0,
+            kind: kind(dim, self.distance, self.datatype, self.multivector_config),
             hnsw: extras.hnsw_config.as_ref().map(|own| own.over(hnsw)),
             quantization: extras.quantization(),
             residency: extras.residency(),
         };
         Ok((field, extras))
+    }
+}
+
+fn dim(size: u64, at: &str) -> Result<Dim, Failure> {
+    Dim::new(size).map_err(|_| {
+        let text = format!("value {size} invalid, must be from 1 to {}", Dim::MAX);
+        Failure::validation(BODY, format_args!("{at}.size"), text)
+    })
+}
+
+fn kind(
+    dim: Dim,
+    distance: Distance,
+    datatype: Option<Datatype>,
+    multi: Option<MultiVectors>,
+) -> VectorKind {
+    let metric = distance.decode();
+    let element = datatype.map_or(Element::F32, Datatype::element);
+    match multi {
+        None => VectorKind::Dense {
+            dim,
+            metric,
+            element,
+        },
+        Some(multi) => VectorKind::Multi {
+            dim,
+            metric,
+            element,
+            comparator: multi.comparator(),
+        },
     }
 }
 
@@ -189,5 +249,71 @@ impl NewVectors {
                 .map(|(name, vector)| vector.decode(&name, &format!("vectors.{name}"), hnsw))
                 .collect(),
         }
+    }
+}
+
+/// The body of `PUT …/vectors/{vector_name}`.
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    expecting = "data did not match any variant of untagged enum VectorNameConfig"
+)]
+pub(super) enum AddedVector {
+    Dense { dense: AddedDense },
+    Sparse { sparse: AddedSparse },
+}
+
+#[derive(Deserialize)]
+pub(super) struct AddedDense {
+    size: u64,
+    distance: Distance,
+    multivector_config: Option<MultiVectors>,
+    datatype: Option<Datatype>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct AddedSparse {
+    modifier: Option<WireModifier>,
+    datatype: Option<Datatype>,
+}
+
+/// What a field has besides its kind.
+pub(super) enum AnyExtras {
+    Dense(Extras),
+    Sparse(SparseExtras),
+}
+
+impl AddedVector {
+    /// The field, and what is to be remembered of it.
+    pub(super) fn decode(self, name: VectorName) -> Result<(VectorField, AnyExtras), Failure> {
+        let (kind, extras) = match self {
+            Self::Dense { dense } => {
+                let dim = dim(dense.size, "dense")?;
+                let extras = Extras {
+                    datatype: dense.datatype,
+                    ..Extras::default()
+                };
+                let kind = kind(
+                    dim,
+                    dense.distance,
+                    dense.datatype,
+                    dense.multivector_config,
+                );
+                (kind, AnyExtras::Dense(extras))
+            }
+            Self::Sparse { sparse } => {
+                let extras = SparseExtras::new(sparse.modifier, sparse.datatype);
+                (extras.kind(), AnyExtras::Sparse(extras))
+            }
+        };
+        let field = VectorField {
+            name,
+            since: 0,
+            kind,
+            hnsw: None,
+            quantization: None,
+            residency: Residency::Mapped,
+        };
+        Ok((field, extras))
     }
 }

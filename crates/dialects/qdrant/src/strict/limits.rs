@@ -235,9 +235,11 @@ impl<'a> Limits<'a> {
                     self.check_index_count()?;
                     (1, None)
                 }
-                WriteOp::CreateIndex(_) | WriteOp::DropIndex(_) | WriteOp::Configure(_) => {
-                    (1, None)
-                }
+                WriteOp::CreateIndex(_)
+                | WriteOp::DropIndex(_)
+                | WriteOp::AddVector(_)
+                | WriteOp::DropVector(_)
+                | WriteOp::Configure(_) => (1, None),
             };
             self.operations.set(self.operations.get() + cost);
             if let Some(filter) = filter {

@@ -13,15 +13,16 @@ use model::reply::OrderValue;
 use model::schema::VectorField;
 use model::{
     Archive, ArchiveOf, BoxFuture, ByteSource, CollectionInfo, CollectionName, CollectionRef,
-    CollectionSize, Command, Dim, Error, Executor, FieldIndex, FieldKind, FieldPath, IndexParams,
-    Metric, Object, Outcome, PlannedTask, PointId, Query, Rank, Record, Reply, Residency, Schema,
-    ScoredPoint, Search, SegmentSize, Select, SnapshotInfo, SnapshotRecovery, SnapshotScope,
-    Status, Task, TaskEnd, Timestamp, Upkeep, Value, Vector, VectorKind, VectorName, Visibility,
-    Waiting,
+    CollectionSize, Command, Comparator, Dim, Element, Error, Executor, FieldIndex, FieldKind,
+    FieldPath, IndexParams, Metric, Modifier, Object, Outcome, PlannedTask, PointId, Query, Rank,
+    Record, Reply, Residency, Schema, ScoredPoint, Search, SegmentSize, Select, SnapshotInfo,
+    SnapshotRecovery, SnapshotScope, Status, Task, TaskEnd, Timestamp, Upkeep, Value, Vector,
+    VectorKind, VectorName, Visibility, Waiting,
 };
 
-/// Knows the collections `books` (unnamed, dot), `far` (unnamed, Euclid), `films` (named),
-/// `strict` (as `books`, with limits) and `slow` (as `books`, and no time is enough for it).
+/// Knows the collections `books` (unnamed, dot), `far` (unnamed, Euclid), `films` (named), `notes`
+/// (several rows and sparse), `strict` (as `books`, with limits) and `slow` (as `books`, and no
+/// time is enough for it).
 #[derive(Default)]
 pub(crate) struct World {
     /// What it was asked, as Debug writes it.
@@ -31,9 +32,11 @@ pub(crate) struct World {
 fn field(name: &str, metric: Metric) -> VectorField {
     VectorField {
         name: VectorName::new(name).unwrap(),
+        since: 0,
         kind: VectorKind::Dense {
             dim: Dim::new(4).unwrap(),
             metric,
+            element: Element::F32,
         },
         hnsw: None,
         quantization: None,
@@ -46,6 +49,21 @@ fn schema(collection: &CollectionRef) -> Result<Schema, Error> {
         "books" | "slow" => vec![field("", Metric::Dot)],
         "far" => vec![field("", Metric::L2)],
         "strict" => vec![field("", Metric::Dot)],
+        "notes" => {
+            let dim = Dim::new(2).unwrap();
+            let mut rows = field("rows", Metric::L2);
+            rows.kind = VectorKind::Multi {
+                dim,
+                metric: Metric::L2,
+                element: Element::U8,
+                comparator: Comparator::MaxSim,
+            };
+            let mut words = field("words", Metric::Dot);
+            words.kind = VectorKind::Sparse {
+                modifier: Modifier::Idf,
+            };
+            vec![rows, words]
+        }
         "films" => vec![field("image", Metric::L1), field("text", Metric::Cosine)],
         name => return Err(Error::no_collection(name)),
     };
@@ -137,7 +155,10 @@ fn scored(search: &Search) -> Result<Reply, Error> {
             let field = schema
                 .vector(field)
                 .ok_or(Error::no_vector_field(field.as_str()))?;
-            let VectorKind::Dense { metric, .. } = field.kind;
+            let metric = match field.kind {
+                VectorKind::Dense { metric, .. } | VectorKind::Multi { metric, .. } => metric,
+                VectorKind::Sparse { .. } => Metric::Dot,
+            };
             match metric {
                 Metric::L2 | Metric::L1 => ([-4.0, -25.0], None),
                 _ => ([4.0, 0.5], None),
