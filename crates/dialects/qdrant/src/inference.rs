@@ -83,9 +83,12 @@ impl InferenceFields {
         true
     }
 
-    /// Takes options that were read before it was known what they belong to.
-    pub(crate) fn take_options(&mut self, options: serde_json::Value) {
-        self.options = Some(options);
+    /// Takes a value that was read before it was known what it belongs to.
+    pub(crate) fn take_value(&mut self, name: &str, value: serde_json::Value) {
+        match name {
+            "options" => self.options = Some(value),
+            _ => self.source = Some(Source::Other),
+        }
     }
 
     /// Reads the rest of an object for a model.

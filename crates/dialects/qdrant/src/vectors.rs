@@ -289,8 +289,6 @@ impl<'de> DeserializeSeed<'de> for NamedVisitor {
     }
 }
 
-const OPTIONS: &str = "options";
-
 struct VectorsVisitor;
 
 impl<'de> Visitor<'de> for VectorsVisitor {
@@ -307,11 +305,11 @@ impl<'de> Visitor<'de> for VectorsVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<WireVectors, A::Error> {
         let mut named: Vec<(String, WireVector)> = Vec::new();
         let mut inference = InferenceFields::default();
-        // A vector may be called `options`, and so may the options of an object to be embedded.
-        let mut options = None;
+        // Vectors may have the names of parts of an object to be embedded; which it is shows later.
+        let mut undecided: Vec<(String, serde_json::Value)> = Vec::new();
         while let Some(name) = fields.next_key::<String>()? {
-            if name == OPTIONS {
-                options = Some(fields.next_value::<serde_json::Value>()?);
+            if matches!(&*name, "options" | "object" | "image") {
+                undecided.push((name, fields.next_value()?));
                 continue;
             }
             match fields.next_value_seed(NamedVisitor)? {
@@ -320,10 +318,9 @@ impl<'de> Visitor<'de> for VectorsVisitor {
                     None => named.push((name, vector)),
                 },
                 NamedOrMark::Mark(text) if inference.take(&name, &text) => {
-                    options
-                        .take()
-                        .into_iter()
-                        .for_each(|o| inference.take_options(o));
+                    for (name, value) in undecided {
+                        inference.take_value(&name, value);
+                    }
                     inference.read_rest(&mut fields)?;
                     let object = Box::new(inference.finish()?);
                     return Ok(WireVectors::Unnamed(WireVector::Inference(object)));
@@ -336,9 +333,9 @@ impl<'de> Visitor<'de> for VectorsVisitor {
                 }
             }
         }
-        if let Some(vector) = options {
+        for (name, vector) in undecided {
             let vector = WireVector::deserialize(vector).map_err(A::Error::custom)?;
-            named.push((OPTIONS.to_owned(), vector));
+            named.push((name, vector));
         }
         Ok(WireVectors::Named(named))
     }
@@ -430,6 +427,7 @@ mod tests {
         for text in [
             r#"{"text": "hello", "model": "m", "options": {"k": 1}}"#,
             r#"{"options": {"k": 1}, "model": "m", "text": "hello"}"#,
+            r#"{"object": {"x": 1}, "model": "m"}"#,
         ] {
             let inference = decode(text).unwrap();
             assert!(matches!(
