@@ -46,6 +46,26 @@ pub const CASES: &[Case] = &[
         run: indexes::twins,
     },
     Case {
+        name: "index, product codes",
+        run: indexes::product,
+    },
+    Case {
+        name: "index, signs",
+        run: indexes::signs,
+    },
+    Case {
+        name: "index, one and a half bits",
+        run: indexes::pairs,
+    },
+    Case {
+        name: "index, rotated four bits",
+        run: indexes::rotated,
+    },
+    Case {
+        name: "postings",
+        run: indexes::postings,
+    },
+    Case {
         name: "engine, filters and plans",
         run: collections::searches,
     },

@@ -1,13 +1,14 @@
-//! Vector indexes over one immutable block of rows: flat, and HNSW on codes.
+//! Vector indexes over one immutable block of rows: flat, HNSW on codes, sparse postings.
 //!
 //! | where | what | answers |
 //! |---|---|---|
 //! | [`flat`] | every row compared in `f32` | exact |
 //! | [`hnsw`] | a graph walked on codes, the best compared again in `f32` | approximate |
+//! | [`sparse`] | postings of sparse vectors with bounds per block | exact |
 //!
-//! Both take the same [`Probe`] over the same [`DenseBlock`] and answer in the same order: larger
-//! score first, ties by ascending row. Scores come from one kernel with a fixed summation order, so
-//! a row found by either has the same score to the bit, on every processor.
+//! The first two take the same [`Probe`] over the same [`DenseBlock`] and answer in the same order:
+//! larger score first, ties by ascending row. Scores come from one kernel with a fixed summation
+//! order, so a row found by either has the same score to the bit, on every processor.
 
 mod aligned;
 mod block;
@@ -25,6 +26,7 @@ mod product;
 mod rotation;
 mod similarity;
 mod space;
+pub mod sparse;
 mod walk;
 mod walk_codes;
 

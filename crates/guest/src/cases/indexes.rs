@@ -2,39 +2,127 @@
 
 use std::fmt::Write;
 
-use index::{Allowed, DenseBlock, Hnsw, HnswParams, Probe, Scored, Scratch, flat, hnsw};
+use index::sparse::{self, Postings, SparseProbe, SparseRow};
+use index::{
+    Allowed, CodeKind, CodeUse, DenseBlock, Hnsw, HnswParams, Probe, Scored, Scratch, flat, hnsw,
+};
 use kernels::float;
-use model::Metric;
+use model::{CodeBits, Metric, ProductRatio, QueryBits};
 use rows::{BitSet, RowId};
 
 use crate::noise::Noise;
 
 const ROWS: usize = 1500;
 const QUERIES: usize = 12;
+/// Scores as the codes say them.
+const ESTIMATES: CodeUse = CodeUse {
+    ignore: false,
+    rescore: false,
+    oversampling: None,
+    query: QueryBits::Auto,
+};
 
 pub(super) fn dot() -> String {
-    searches(Metric::Dot, 48, 1, |component| component)
+    searches(Metric::Dot, 48, 1, CodeKind::default(), |component| {
+        component
+    })
 }
 
 pub(super) fn cosine() -> String {
     // A dimension that no vector width divides.
-    searches(Metric::Cosine, 37, 2, |component| component)
+    searches(Metric::Cosine, 37, 2, CodeKind::default(), |component| {
+        component
+    })
 }
 
 pub(super) fn l2() -> String {
-    searches(Metric::L2, 64, 3, |component| component * 100.0)
+    searches(Metric::L2, 64, 3, CodeKind::default(), |component| {
+        component * 100.0
+    })
 }
 
 pub(super) fn l1() -> String {
-    searches(Metric::L1, 17, 4, |component| component)
+    searches(Metric::L1, 17, 4, CodeKind::default(), |component| {
+        component
+    })
 }
 
 /// Components of three values: many rows are equal, and many scores are.
 pub(super) fn twins() -> String {
-    searches(Metric::L2, 6, 5, f32::round)
+    searches(Metric::L2, 6, 5, CodeKind::default(), f32::round)
 }
 
-fn searches(metric: Metric, dim: usize, seed: u64, shape: fn(f32) -> f32) -> String {
+pub(super) fn product() -> String {
+    let codes = CodeKind::Product(ProductRatio::X8);
+    searches(Metric::Cosine, 37, 6, codes, |component| component)
+}
+
+pub(super) fn signs() -> String {
+    let codes = CodeKind::Planes {
+        bits: CodeBits::One,
+        rotated: false,
+    };
+    searches(Metric::Cosine, 48, 7, codes, |component| component)
+}
+
+pub(super) fn pairs() -> String {
+    let codes = CodeKind::Planes {
+        bits: CodeBits::OneAndHalf,
+        rotated: false,
+    };
+    searches(Metric::L2, 70, 8, codes, |component| component)
+}
+
+pub(super) fn rotated() -> String {
+    let codes = CodeKind::Planes {
+        bits: CodeBits::Four,
+        rotated: true,
+    };
+    searches(Metric::Dot, 37, 9, codes, |component| component)
+}
+
+/// Postings: exact, filtered, with weights of both signs.
+pub(super) fn postings() -> String {
+    let mut noise = Noise::new(10);
+    let mut draw = |count: u64| -> (Vec<u32>, Vec<f32>) {
+        let mut indices: Vec<u32> = (0..count).map(|_| noise.below(200) as u32).collect();
+        indices.sort_unstable();
+        indices.dedup();
+        let values = indices.iter().map(|_| noise.component() + 0.5).collect();
+        (indices, values)
+    };
+    let stored: Vec<_> = (0..ROWS).map(|row| draw(row as u64 % 20)).collect();
+    fn view(vector: &(Vec<u32>, Vec<f32>)) -> SparseRow<'_> {
+        SparseRow {
+            indices: &vector.0,
+            values: &vector.1,
+        }
+    }
+    let bytes = sparse::build(ROWS, |row| Some(view(&stored[row.index()]))).expect("few values");
+    let mut answers = format!("{} bytes, {:016x}\n", bytes.len(), fingerprint(&bytes));
+    let postings = Postings::open(bytes, ROWS).expect("it was just built");
+    let third = |row: RowId| row.0 % 3 == 1;
+    for number in 0..QUERIES {
+        let query = draw(12);
+        for (filter, allowed) in [("all", Allowed::All), ("third", Allowed::Test(&third))] {
+            let found = postings.search(&SparseProbe {
+                query: view(&query),
+                k: 10,
+                allowed,
+            });
+            note(&mut answers, &format!("{number} {filter}"), &found);
+        }
+    }
+    answers
+}
+
+fn searches(
+    metric: Metric,
+    dim: usize,
+    seed: u64,
+    codes: CodeKind,
+    shape: fn(f32) -> f32,
+) -> String {
     let mut noise = Noise::new(seed);
     let mut matrix = noise.clustered(ROWS + QUERIES, dim);
     for row in matrix.chunks_exact_mut(dim) {
@@ -51,6 +139,7 @@ fn searches(metric: Metric, dim: usize, seed: u64, shape: fn(f32) -> f32) -> Str
     let present = BitSet::from_rows(ROWS, row_ids().filter(|row| row.0 % 7 != 0));
     let params = HnswParams {
         seed,
+        codes,
         ..HnswParams::default()
     };
     let blocks = hnsw::build(&block, Some(&present), &params, &|_, _| ());
@@ -75,29 +164,51 @@ fn searches(metric: Metric, dim: usize, seed: u64, shape: fn(f32) -> f32) -> Str
             ("few", Allowed::Set(&few)),
             ("some", Allowed::Test(&some)),
         ] {
-            let exact = flat::search(
-                &block,
-                &Probe {
-                    vector,
-                    k: 10,
-                    ef: 0,
-                    allowed,
-                },
+            let question = format!("{number} {filter}");
+            ask(
+                &graph,
+                &question,
+                vector,
+                allowed,
+                &mut scratch,
+                &mut answers,
             );
-            note(&mut answers, &format!("{number} {filter} exact"), &exact);
-            for ef in [10, 40, 300] {
-                let probe = Probe {
-                    vector,
-                    k: 10,
-                    ef,
-                    allowed,
-                };
-                let found = graph.search(&probe, &mut scratch);
-                note(&mut answers, &format!("{number} {filter} ef {ef}"), &found);
-            }
         }
     }
     answers
+}
+
+/// Asks the exact scan, and the graph with and without rescoring, for several `ef`.
+fn ask(
+    graph: &Hnsw,
+    question: &str,
+    vector: &[f32],
+    allowed: Allowed<'_>,
+    scratch: &mut Scratch,
+    answers: &mut String,
+) {
+    let exact = flat::search(
+        graph.block(),
+        &Probe {
+            vector,
+            k: 10,
+            ef: 0,
+            allowed,
+        },
+    );
+    note(answers, &format!("{question} exact"), &exact);
+    for ef in [10, 40, 300] {
+        let probe = Probe {
+            vector,
+            k: 10,
+            ef,
+            allowed,
+        };
+        let found = graph.search(&probe, scratch);
+        note(answers, &format!("{question} ef {ef}"), &found);
+        let found = graph.search_by(&probe, &ESTIMATES, scratch);
+        note(answers, &format!("{question} codes {ef}"), &found);
+    }
 }
 
 /// One line: what was asked, and each row with the bits of its score.
