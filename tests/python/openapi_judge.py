@@ -129,7 +129,8 @@ class Document:
     def is_refused_key(response):
         """Refusals for want of a key are plain text, whatever the document says."""
         media = response.headers.get("content-type", "")
-        return response.status_code == 401 and media.startswith("text/plain") and response.text
+        refused = response.status_code in (401, 403)
+        return refused and media.startswith("text/plain") and response.text
 
     def judge_json(self, where, schema, body, result_schema):
         """The shape of a JSON body, and the envelope that the document leaves open."""

@@ -203,6 +203,12 @@ FILTER = {"must": [{"key": "city", "match": {"value": "Berlin"}}]}
             'Index required but not found for "city"',
         ),
         (
+            {"unindexed_filtering_retrieve": False},
+            "query/groups",
+            {"query": [1, 2, 3, 4], "group_by": "city"},
+            'Index required but not found for "city"',
+        ),
+        (
             {"search_max_hnsw_ef": 8},
             "query",
             {"query": [1, 2, 3, 4], "params": {"hnsw_ef": 9}},

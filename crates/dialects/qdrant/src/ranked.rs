@@ -135,7 +135,10 @@ pub(crate) async fn groups(
     let reported = ranked.reported(&schema)?;
     ranked.search.limit = grouping.groups.saturating_mul(grouping.per_group);
     ranked.search.offset = 0;
-    request::hold(call, &schema, |limits| ranked.check(limits))?;
+    request::hold(call, &schema, |limits| {
+        ranked.check(limits)?;
+        limits.check_group(&grouping.by)
+    })?;
     widen(&mut ranked.search.prefetch, grouping.per_group);
     let query = Query::Groups(Box::new(Groups {
         search: ranked.search,

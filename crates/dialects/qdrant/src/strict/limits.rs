@@ -200,6 +200,30 @@ impl<'a> Limits<'a> {
         filter.map_or(Ok(()), |filter| self.check_filter(filter, unindexed))
     }
 
+    /// The key of a search in groups.
+    pub(crate) fn check_group(&self, path: &FieldPath) -> Result<(), Failure> {
+        if self.limits.unindexed_filtering_retrieve != Some(false) {
+            return Ok(());
+        }
+        let help = "Create an index supporting `match` for this key.";
+        match self.schema.index(path).map(|index| index.params.kind) {
+            Some(FieldKind::Keyword | FieldKind::Integer | FieldKind::Bool | FieldKind::Uuid) => {
+                Ok(())
+            }
+            Some(
+                kind @ (FieldKind::Float | FieldKind::Datetime | FieldKind::Geo | FieldKind::Text),
+            ) => {
+                let kind = collections::data_type(kind);
+                let what = format!("Index of type \"{kind}\" found for \"{path}\"");
+                Err(refused(what, help))
+            }
+            None => {
+                let what = format!("Index required but not found for \"{path}\"");
+                Err(refused(what, help))
+            }
+        }
+    }
+
     /// Operations that change points.
     pub(crate) fn check_write(&self, operations: &[WriteOp]) -> Result<(), Failure> {
         for operation in operations {
