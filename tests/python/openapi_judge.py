@@ -127,7 +127,7 @@ class Document:
 
     @staticmethod
     def is_refused_key(response):
-        """Refusals for want of a key are plain text, whatever the document says."""
+        """Refusals for want of a good key are plain text, whatever the document says."""
         media = response.headers.get("content-type", "")
         refused = response.status_code in (401, 403)
         return refused and media.startswith("text/plain") and response.text

@@ -39,7 +39,9 @@ def judge(method, path, response):
     theirs = qdrant_document.document()
     if theirs is not None and theirs.find(method, path) is not None:
         theirs.judge(method, path, response)
-    SEEN["own"].judge(method, path, response)
+    if response.status_code != 401 or SEEN["own"].find(method, path) is not None:
+        # Whoever has no key does not learn which paths exist.
+        SEEN["own"].judge(method, path, response)
 
 
 def note(method, path, body, status):
