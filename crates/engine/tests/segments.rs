@@ -8,10 +8,10 @@ use model::filter::{Range, Test};
 use model::query::{PayloadSelect, VectorSelect};
 use model::schema::{FieldIndex, IndexParams, SegmentConfig, VectorField};
 use model::{
-    CollectionName, CollectionRef, ConfigChange, Dim, Element, ErrorKind, FieldKind, FieldPath,
-    Filter, HnswConfig, Metric, Object, PointId, Rank, Residency, Schema, Search, SearchParams,
-    Select, Shape, Status, Subject, UpsertMode, Value, Vector, VectorKind, VectorName, VectorQuery,
-    WriteOp,
+    CodeBits, CodeUse, CollectionName, CollectionRef, ConfigChange, Dim, Element, ErrorKind,
+    FieldKind, FieldPath, Filter, HnswConfig, Metric, Object, PointId, Quantization, QueryBits,
+    Rank, Residency, Schema, Search, SearchParams, Select, Shape, Status, Subject, UpsertMode,
+    Value, Vector, VectorKind, VectorName, VectorQuery, WriteOp,
 };
 use proptest::prelude::*;
 use skerry_engine::{
@@ -340,6 +340,64 @@ fn a_graph_of_other_parameters_is_rebuilt_and_one_of_none_is_not_used() {
         ),
         []
     );
+}
+
+#[test]
+fn codes_of_a_quantised_field_are_rebuilt_when_they_change_and_used_as_asked() {
+    let mut shelf = Shelf::default();
+    let mut collection = filled(Metric::L2, 1200);
+    settle(&mut collection, &mut shelf, &JobPolicy::idle());
+    let by = |change: &dyn Fn(&mut CodeUse)| {
+        // With few candidates a walk costs less than a scan of so few rows, which would be exact.
+        let mut params = SearchParams {
+            ef: Some(20),
+            ..SearchParams::default()
+        };
+        change(&mut params.codes);
+        Search {
+            params,
+            ..nearest(7, 5)
+        }
+    };
+    let exact = found(&collection, &nearest(7, 5), None);
+    let estimates = by(&|codes| codes.rescore = Some(false));
+    // Nothing is quantised: there is nothing to be asked of codes.
+    assert_eq!(found(&collection, &estimates, None), exact);
+    let signs = Quantization::Binary {
+        bits: CodeBits::One,
+        query: QueryBits::Auto,
+    };
+    let mut configure = |quantization: Option<Quantization>, jobs: &[JobKind]| {
+        let change = ConfigChange {
+            quantization: Some(quantization),
+            ..ConfigChange::default()
+        };
+        collection = collection.apply(&WriteOp::Configure(change)).unwrap();
+        let done = settle(&mut collection, &mut shelf, &JobPolicy::idle());
+        assert_eq!(done, jobs, "{quantization:?}");
+        collection.clone()
+    };
+    let quantised = configure(Some(signs), &[JobKind::Graphs]);
+    let wide = by(&|codes| codes.oversampling = Some(100.0));
+    assert_eq!(found(&quantised, &wide, None), exact);
+    assert_ne!(found(&quantised, &estimates, None), exact);
+    let ignored = by(&|codes| {
+        codes.ignore = true;
+        codes.rescore = Some(false);
+    });
+    assert_eq!(found(&quantised, &ignored, None), exact);
+    // How queries are seen is no matter of what is stored.
+    let coarse = Quantization::Binary {
+        bits: CodeBits::One,
+        query: QueryBits::One,
+    };
+    let coarse = configure(Some(coarse), &[]);
+    assert_ne!(
+        found(&coarse, &estimates, None),
+        found(&quantised, &estimates, None)
+    );
+    let none = configure(None, &[JobKind::Graphs]);
+    assert_eq!(found(&none, &estimates, None), exact);
 }
 
 #[test]
