@@ -206,12 +206,13 @@ impl Counters {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Access;
+    use crate::{Access, Intake};
 
     static ROUTES: &[Route] = &[Route {
         method: Method::GET,
         path: "/c/{collection_name}",
         access: Access::Read,
+        intake: Intake::Whole,
         handler: |_| Box::pin(async { unreachable!("it is only counted") }),
         doc: "",
     }];

@@ -102,6 +102,7 @@ fn index(path: &str) -> WriteOp {
     WriteOp::CreateIndex(FieldIndex {
         path: FieldPath::parse(path).unwrap(),
         params: IndexParams {
+            text: model::TextOptions::default(),
             kind: FieldKind::Integer,
             attributes: Object::new(),
         },
