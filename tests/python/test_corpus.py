@@ -104,7 +104,8 @@ def test_cases(request, place):
 # What this server refuses by design, in words of the document: one node, and no inference but BM25.
 REFUSED = re.compile(
     r"(Image|InferenceObject|ShardKey\w*|(Create|Drop)ShardingKey\w*|ReplicaState|ClusterOperations"
-    r"|\w*Shard(Operation)?|Replica|DropReplicaOperation|AbortTransferOperation|AbortShardTransfer|ShardTransferMethod"
+    r"|\w*Shard(Operation)?|Replica|DropReplicaOperation|AbortTransferOperation|AbortShardTransfer"
+    r"|ShardTransferMethod"
     r"|RestartTransfer\w*|\w*Resharding\w*|ReplicatePoints\w*|DocumentOptions\[\]"
     r")([.:=\[].*)?|.*(:\[?Image\]?|:\[?InferenceObject\]?|\.shard_key(:.*)?)"
 )
