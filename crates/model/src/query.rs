@@ -149,16 +149,16 @@ pub struct LookupFrom {
     pub vector: Option<VectorName>,
 }
 
+/// What is done to each rank of a search and to where its ids are looked up.
+type Visit<'a> = &'a mut dyn FnMut(&mut Rank, &mut Option<LookupFrom>) -> Result<(), Error>;
+
 impl Search {
     /// Calls `visit` with each ranking of the search, those of prefetches included, and where its
     /// inputs are looked up.
     ///
     /// # Errors
     /// The first that `visit` gives.
-    pub fn try_each_rank(
-        &mut self,
-        visit: &mut dyn FnMut(&mut Rank, &mut Option<LookupFrom>) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+    pub fn try_each_rank(&mut self, visit: Visit<'_>) -> Result<(), Error> {
         if let Some(rank) = &mut self.rank {
             visit(rank, &mut self.lookup_from)?;
         }
@@ -168,10 +168,7 @@ impl Search {
 }
 
 impl Prefetch {
-    fn try_each_rank(
-        &mut self,
-        visit: &mut dyn FnMut(&mut Rank, &mut Option<LookupFrom>) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+    fn try_each_rank(&mut self, visit: Visit<'_>) -> Result<(), Error> {
         if let Some(rank) = &mut self.rank {
             visit(rank, &mut self.lookup_from)?;
         }

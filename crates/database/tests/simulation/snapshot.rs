@@ -141,7 +141,7 @@ fn a_snapshot_is_the_state_of_one_moment_and_comes_back_anywhere() {
     let expected = fill(&world, "c");
     let before = world.info("c");
     let info = keep(&world, of("c")).unwrap();
-    assert_eq!(list(&world, of("c")), [info.clone()]);
+    assert_eq!(list(&world, of("c")), std::slice::from_ref(&info));
     assert!(
         list(&world, all()).is_empty(),
         "each scope has its own list"
@@ -154,7 +154,7 @@ fn a_snapshot_is_the_state_of_one_moment_and_comes_back_anywhere() {
     world.host.crash();
     let world = World::open(disk.clone(), 2).unwrap();
     world.host.run_until_idle();
-    assert_eq!(list(&world, of("c")), [info.clone()]);
+    assert_eq!(list(&world, of("c")), std::slice::from_ref(&info));
     let archive = read(&world, kept(of("c"), &info)).unwrap();
     assert_eq!(archive.len() as u64, info.bytes);
     let checked = SnapshotRecovery {
