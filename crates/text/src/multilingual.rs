@@ -65,8 +65,8 @@ fn plain(segment: &str) -> String {
             }
         }
     }
-    // Marks that stayed belong to their letters again.
-    word.nfc().collect()
+    // Not composed again: Qdrant's tokens are decomposed too, and their hashes are BM25 indices.
+    word
 }
 
 /// Whether marks on the letter `c` are accents or vowel points, which may be left out in writing.
@@ -110,14 +110,16 @@ mod tests {
             ("नमस्ते दुनिया", &["नमस्ते", "दुनिया"]),
             ("안녕하세요 세계", &["안녕하세요", "세계"]),
         ] {
-            assert_eq!(cut(text), expected, "{text}");
+            let decomposed = expected.iter().map(|word| word.nfkd().collect::<String>());
+            assert_eq!(cut(text), decomposed.collect::<Vec<_>>(), "{text}");
         }
     }
 
     #[test]
     fn scripts_without_spaces_are_cut_into_characters() {
         assert_eq!(cut("hello 世界 test"), ["hello", "世", "界", "test"]);
-        assert_eq!(cut("東京タワーが"), ["東", "京", "タワー", "が"]);
+        let voiced: String = "が".nfkd().collect();
+        assert_eq!(cut("東京タワーが"), ["東", "京", "タワー", voiced.as_str()]);
         assert_eq!(cut("abc一二def"), ["abc", "一", "二", "def"]);
         assert!(cut("สวัสดี").len() > 1);
     }
