@@ -1,5 +1,7 @@
 //! Strategies, a brute-force oracle and a faulty store for tests.
 
+#[cfg(feature = "dialect")]
+pub mod dialect;
 mod faulty_store;
 #[cfg(feature = "host")]
 mod host;

@@ -3,12 +3,11 @@
 
 mod world;
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use gateway::{Config, Keys};
 use http::HeaderName;
-use world::{World, listener, now};
+use testkit::dialect::now;
+use world::{listener, world};
 
 fn serve(
     method: &str,
@@ -23,7 +22,7 @@ fn serve(
         cors: true,
         ..Config::default()
     };
-    let listener = listener(Arc::new(World::default()), config);
+    let listener = listener(world(), config);
     let mut request = http::Request::builder()
         .method(method)
         .uri(path)

@@ -7,8 +7,9 @@ mod world;
 use std::fmt::Write;
 use std::sync::Arc;
 
-use gateway::{Config, Dialect, Listener, Request};
-use world::{World, listener, now};
+use gateway::{Config, Dialect, Request};
+use testkit::dialect::{exchange, now, requests, routes_without};
+use world::{listener, world};
 
 /// The files of exchanges, by the resource that they are about.
 const FILES: &[(&str, &str)] = &[
@@ -27,46 +28,8 @@ const FILES: &[(&str, &str)] = &[
     ("vectors", include_str!("exchanges/vectors.http")),
 ];
 
-/// The requests of a file: a request line, headers, an empty line, a body; `###` between them,
-/// `#` before comments.
-fn requests(file: &str) -> impl Iterator<Item = (String, Request)> {
-    file.split("\n###").filter_map(|text| {
-        let mut lines = text
-            .lines()
-            .filter(|line| !line.starts_with('#'))
-            .map(str::trim_end);
-        let first = lines.by_ref().find(|line| line.contains(" /"))?;
-        let (method, uri) = first.split_once(' ').unwrap();
-        let mut request = http::Request::builder().method(method).uri(uri);
-        for line in lines.by_ref().take_while(|line| !line.is_empty()) {
-            let (name, value) = line.split_once(": ").unwrap();
-            request = request.header(name, value);
-        }
-        let body: String = lines.collect::<Vec<_>>().join("\n");
-        Some((
-            first.to_owned(),
-            request.body(body.trim().to_owned().into()).unwrap(),
-        ))
-    })
-}
-
-fn exchange(world: &World, listener: &Listener, request: Request) -> String {
-    let body = String::from_utf8(request.body().to_vec()).unwrap();
-    let response = now(listener.serve(request));
-    let mut text = String::new();
-    if !body.is_empty() {
-        writeln!(text, "> {}", body.replace('\n', "\n> ")).unwrap();
-    }
-    for asked in world.asked.lock().unwrap().drain(..) {
-        writeln!(text, "= {asked}").unwrap();
-    }
-    let body = String::from_utf8(response.body().to_vec()).unwrap();
-    writeln!(text, "< {} {}", response.status().as_u16(), body.trim_end()).unwrap();
-    text
-}
-
 fn golden(name: &str) {
-    let world = Arc::new(World::default());
+    let world = world();
     let listener = listener(Arc::clone(&world), Config::default());
     let (_, file) = FILES.iter().find(|(file, _)| *file == name).unwrap();
     let mut text = String::new();
@@ -143,7 +106,7 @@ fn openapi() -> Request {
 
 #[test]
 fn the_interface_describes_every_route() {
-    let listener = listener(Arc::new(World::default()), Config::default());
+    let listener = listener(world(), Config::default());
     let response = now(listener.serve(openapi()));
     let document: serde_json::Value = serde_json::from_slice(response.body()).unwrap();
     for route in skerry_dialect_qdrant::Qdrant.routes() {
@@ -163,7 +126,7 @@ fn vectors() {
 
 #[test]
 fn no_route_is_without_an_exchange() {
-    let listener = listener(Arc::new(World::default()), Config::default());
+    let listener = listener(world(), Config::default());
     for (_, file) in FILES {
         for (_, request) in requests(file) {
             now(listener.serve(request));
@@ -171,16 +134,6 @@ fn no_route_is_without_an_exchange() {
     }
     // Its answer is as long as the whole table; it has a test of its own.
     now(listener.serve(openapi()));
-    let counts = listener.gateway().counters("qdrant").unwrap().snapshot();
-    let missing: Vec<String> = skerry_dialect_qdrant::Qdrant
-        .routes()
-        .iter()
-        .filter(|route| {
-            !counts
-                .iter()
-                .any(|c| c.method == route.method && c.path == route.path)
-        })
-        .map(|route| format!("{} {}", route.method, route.path))
-        .collect();
+    let missing = routes_without(&skerry_dialect_qdrant::Qdrant, &listener);
     assert!(missing.is_empty(), "{missing:#?}");
 }

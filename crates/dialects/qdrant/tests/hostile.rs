@@ -3,11 +3,10 @@
 
 mod world;
 
-use std::sync::Arc;
-
 use gateway::{Config, Dialect};
 use proptest::prelude::*;
-use world::{World, listener, now};
+use testkit::dialect::now;
+use world::{listener, world};
 
 /// A path with every parameter filled in.
 fn path() -> impl Strategy<Value = (http::Method, String)> {
@@ -100,7 +99,7 @@ proptest! {
 
     #[test]
     fn no_body_makes_the_server_fail((method, path) in path(), body in body(), query in ".{0,20}") {
-        let listener = listener(Arc::new(World::default()), Config::default());
+        let listener = listener(world(), Config::default());
         let query: String = query.bytes().map(|byte| format!("%{byte:02x}=&wait")).collect();
         let request = http::Request::builder()
             .method(method)

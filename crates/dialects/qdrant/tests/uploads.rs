@@ -9,7 +9,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use gateway::{Body, Config};
 use model::{BoxFuture, ByteSource, Error};
-use world::{World, listener, now};
+use testkit::dialect::now;
+use world::{listener, world};
 
 struct Pieces(VecDeque<Bytes>);
 
@@ -22,7 +23,7 @@ impl ByteSource for Pieces {
 
 /// Sends `form` in pieces of `size` bytes; status, answer and what the executor was asked.
 fn send(form: &str, size: usize) -> (u16, String, Vec<String>) {
-    let world = Arc::new(World::default());
+    let world = world();
     let listener = listener(Arc::clone(&world), Config::default());
     let pieces = form.as_bytes().chunks(size).map(Bytes::copy_from_slice);
     let source = Box::new(Pieces(pieces.collect()));
@@ -36,7 +37,7 @@ fn send(form: &str, size: usize) -> (u16, String, Vec<String>) {
     let response = now(listener.exchange(request));
     let status = response.status().as_u16();
     let body = now(response.into_body().collect(1000)).unwrap().unwrap();
-    let asked = std::mem::take(&mut *world.asked.lock().unwrap());
+    let asked = world.take_asked();
     (status, String::from_utf8(body.to_vec()).unwrap(), asked)
 }
 
