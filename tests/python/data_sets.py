@@ -50,7 +50,7 @@ def data_folder():
 
 
 def generated(name, distance, rows, size):
-    """Clusters of unlike density, as real embeddings have them."""
+    """Clusters of unlike density, as real embeddings have them; large enough to be indexed."""
     print(f"no {name} in {data_folder()}: using {rows} generated rows of {size} instead")
     random = np.random.default_rng(7)
     centres = random.normal(size=(200, size))
@@ -66,7 +66,7 @@ def debian():
     folder, name = data_folder(), "debian"
     vectors, packages = folder / "debian_minilm_384_f16.npy", folder / "debian_packages.jsonl.gz"
     if not vectors.exists():
-        return generated(name, m.Distance.COSINE, 20_000, 96)
+        return generated(name, m.Distance.COSINE, 40_000, 96)
     rows = np.load(vectors)
     keys = ("name", "section", "priority", "installed_size")
     with gzip.open(packages, "rt") as lines:
@@ -80,7 +80,7 @@ def fashion():
     """Fashion-MNIST, images as vectors; L2."""
     file, name = data_folder() / "fashion_mnist784_u8.npz", "fashion"
     if not file.exists():
-        return generated(name, m.Distance.EUCLID, 20_000, 128)
+        return generated(name, m.Distance.EUCLID, 40_000, 128)
     arrays = np.load(file)
     base, queries = arrays["train"], arrays["test"][:QUERIES]
     return DataSet(name, m.Distance.EUCLID, base.astype(np.float32), queries.astype(np.float32))

@@ -24,7 +24,7 @@ WORDS = """
     the a quick quickly brown fox foxes jumping jumps jumped over lazy dogs dog running runs ran
     Running Hello WORLD world hello-world foo_bar x² Ångström café cafés naïve straße Привет привет
     мира миру Größe größer 2024 v1.2 don't it's C++ AT&T wi-fi Les chevaux cheval
-    ñandú señores
+    ñandú señores бегущий Ёлка
 """.split()
 POINTS = 300
 TOKENIZERS = ["word", "whitespace", "prefix", "multilingual"]
