@@ -133,6 +133,7 @@ def test_first_answer_after_a_restart_is_quick_and_right(loaded):
     # The promise is 300 ms for a release build on a quiet machine; see docs/testing.md.
     assert elapsed_ms < 1500
     assert loaded.recall(loaded.part < 990) >= RECALL_MIN
-    # Everything resident, pages of mapped files included. The promise is 1.6 with the program, whose
-    # pages in a release were a tenth of the smaller set; here it is left out, so the bound is lower.
+    # Everything resident, pages of mapped files included. The promise is 1.6 with the program,
+    # whose pages in a release were a tenth of the smaller set; here it is left out, so the bound
+    # is lower.
     assert loaded.server.resident_bytes() <= 1.55 * raw
