@@ -147,13 +147,20 @@ pub(crate) fn check_schema(schema: &Schema) -> Result<(), Error> {
         ));
     }
     for field in &schema.vectors {
-        let metric = match field.kind {
-            VectorKind::Dense { metric, .. } | VectorKind::Multi { metric, .. } => metric,
-            VectorKind::Sparse { .. } => continue,
+        let bits = match field.kind {
+            VectorKind::Dense { .. } | VectorKind::Multi { .. } | VectorKind::Sparse { .. } => {
+                false
+            }
+            VectorKind::Binary { .. } => true,
         };
-        if metric.is_binary() {
+        if field.kind.metric().is_binary() != bits {
+            let (compared, held) = if bits {
+                ("components", "bits")
+            } else {
+                ("bits", "components")
+            };
             return Err(Error::unsupported(format!(
-                "the metric of `{}` compares bits, but the vectors are dense",
+                "the metric of `{}` compares {compared}, but its vectors are {held}",
                 field.name
             )));
         }

@@ -195,6 +195,7 @@ fn few_rows(schema: &Schema, field: usize) -> usize {
         VectorKind::Dense { dim, element, .. } | VectorKind::Multi { dim, element, .. } => {
             dim.get() * element.bytes()
         }
+        VectorKind::Binary { dim, metric: _ } => dim.bit_bytes(),
         VectorKind::Sparse { .. } => 1,
     };
     schema.hnsw_of(field).full_scan_threshold_kb as usize * 1024 / row_bytes

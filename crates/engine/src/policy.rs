@@ -214,12 +214,15 @@ impl Collection {
 }
 
 /// Whether the vectors of the field at position `at` should have a graph and have none, or one of
-/// other parameters. Rows of multi-row and sparse fields are always compared one by one.
+/// other parameters. Rows of multi-row, sparse and binary fields are always compared one by
+/// one.
 pub(crate) fn wants_graph(live: &LiveSegment, at: usize, schema: &Schema) -> bool {
     let field = &schema.vectors[at];
     match field.kind {
         VectorKind::Dense { .. } => {}
-        VectorKind::Multi { .. } | VectorKind::Sparse { .. } => return false,
+        VectorKind::Multi { .. } | VectorKind::Sparse { .. } | VectorKind::Binary { .. } => {
+            return false;
+        }
     }
     let config = schema.hnsw_of(field);
     let graph = live.segment.graph(at);

@@ -6,7 +6,7 @@
 
 use index::Similarity;
 use model::{
-    Element, Error, Metric, Modifier, MultiVector, Shape, SparseVector, Vector, VectorKind,
+    Dim, Element, Error, Metric, Modifier, MultiVector, Shape, SparseVector, Vector, VectorKind,
 };
 use rows::RowId;
 
@@ -25,6 +25,8 @@ pub(crate) enum Prepared {
     Multi(MultiVector),
     /// Indices ascending.
     Sparse(SparseVector),
+    /// As many bytes as a row of the field.
+    Binary(Vec<u8>),
 }
 
 impl Prepared {
@@ -61,21 +63,20 @@ impl Prepared {
                 Self::Multi(MultiVector::new(multi.dim(), rows)?)
             }
             (Vector::Sparse(sparse), VectorKind::Sparse { .. }) => Self::Sparse(sparse.clone()),
-            (Vector::Dense(_), VectorKind::Sparse { .. })
-            | (Vector::Sparse(_) | Vector::Binary(_), _)
-            | (Vector::Multi(_), VectorKind::Dense { .. } | VectorKind::Sparse { .. }) => {
+            (Vector::Binary(bits), VectorKind::Binary { .. }) => Self::Binary(bits.clone()),
+            (Vector::Dense(_) | Vector::Sparse(_) | Vector::Multi(_) | Vector::Binary(_), _) => {
                 return Err(Error::shape(shape(kind), vector.shape()));
             }
         })
     }
 
     /// A stored vector as a query.
-    pub(crate) fn from_stored(vector: Vector) -> Option<Self> {
+    pub(crate) fn from_stored(vector: Vector) -> Self {
         match vector {
-            Vector::Dense(row) => Some(Self::Dense(row)),
-            Vector::Multi(rows) => Some(Self::Multi(rows)),
-            Vector::Sparse(sparse) => Some(Self::Sparse(sparse)),
-            Vector::Binary(_) => None,
+            Vector::Dense(row) => Self::Dense(row),
+            Vector::Multi(rows) => Self::Multi(rows),
+            Vector::Sparse(sparse) => Self::Sparse(sparse),
+            Vector::Binary(bits) => Self::Binary(bits),
         }
     }
 }
@@ -90,7 +91,8 @@ pub(crate) fn is_weighted(kind: VectorKind) -> bool {
             modifier: Modifier::None,
         }
         | VectorKind::Dense { .. }
-        | VectorKind::Multi { .. } => false,
+        | VectorKind::Multi { .. }
+        | VectorKind::Binary { .. } => false,
     }
 }
 
@@ -100,6 +102,7 @@ pub(crate) fn shape(kind: VectorKind) -> Shape {
         VectorKind::Dense { .. } => Shape::Dense,
         VectorKind::Multi { .. } => Shape::Multi,
         VectorKind::Sparse { .. } => Shape::Sparse,
+        VectorKind::Binary { .. } => Shape::Binary,
     }
 }
 
@@ -173,11 +176,27 @@ pub(crate) fn check(vector: &Vector, kind: VectorKind) -> Result<(), Error> {
         }
         // Made of finite values.
         (Vector::Sparse(_), VectorKind::Sparse { .. }) => Ok(()),
-        (Vector::Dense(_), VectorKind::Sparse { .. })
-        | (Vector::Sparse(_), VectorKind::Dense { .. } | VectorKind::Multi { .. })
-        | (Vector::Multi(_), VectorKind::Dense { .. } | VectorKind::Sparse { .. })
-        | (Vector::Binary(_), _) => Err(Error::shape(shape(kind), vector.shape())),
+        (Vector::Binary(bits), VectorKind::Binary { dim, metric: _ }) => check_bits(bits, dim),
+        (Vector::Dense(_) | Vector::Sparse(_) | Vector::Multi(_) | Vector::Binary(_), _) => {
+            Err(Error::shape(shape(kind), vector.shape()))
+        }
     }
+}
+
+fn check_bits(bits: &[u8], dim: Dim) -> Result<(), Error> {
+    if bits.len() != dim.bit_bytes() {
+        return Err(Error::dimension(dim.get() as u32, bits.len() * 8));
+    }
+    let unused = bits.len() * 8 - dim.get();
+    if bits
+        .last()
+        .is_some_and(|last| last.trailing_zeros() < unused as u32)
+    {
+        return Err(Error::invalid(
+            "the bits of a vector beyond its dimension must be 0",
+        ));
+    }
+    Ok(())
 }
 
 fn check_row(row: &[f32], metric: Metric, element: Element) -> Result<(), Error> {
@@ -213,7 +232,8 @@ impl<'a> Comparison<'a> {
         let (metric, element) = match &vectors.stored {
             Stored::Dense(dense) => (dense.metric(), dense.element()),
             Stored::Multi(multi) => (multi.rows().metric(), multi.rows().element()),
-            Stored::Sparse(_) => (Metric::Dot, Element::F32),
+            // Not asked for similarities of components.
+            Stored::Sparse(_) | Stored::Binary(_) => (Metric::Dot, Element::F32),
         };
         Self {
             query,
@@ -247,18 +267,26 @@ impl<'a> Comparison<'a> {
                 let (indices, values) = sparse.row(row);
                 kernels::sparse::dot(query.indices(), query.values(), indices, values)
             }
-            (Prepared::Dense(_) | Prepared::Multi(_) | Prepared::Sparse(_), _) => None,
+            (Prepared::Binary(query), Stored::Binary(bits)) => {
+                Some(bits.similarity().between(query, bits.row(row)))
+            }
+            (
+                Prepared::Dense(_) | Prepared::Multi(_) | Prepared::Sparse(_) | Prepared::Binary(_),
+                _,
+            ) => None,
         }
     }
 
     /// As [`Comparison::of`] for a row that is to be found: a sparse score of zero is as good as
-    /// none.
+    /// none, and so are bits that do not match where only matches are told apart.
     pub(crate) fn hit(&mut self, row: RowId) -> Option<f32> {
-        let keep_zero = match self.query {
-            Prepared::Dense(_) | Prepared::Multi(_) => true,
-            Prepared::Sparse(_) => false,
+        let score = self.of(row)?;
+        let is_hit = match &self.vectors.stored {
+            Stored::Dense(_) | Stored::Multi(_) => true,
+            Stored::Sparse(_) => score != 0.0,
+            Stored::Binary(bits) => bits.similarity().is_hit(score),
         };
-        self.of(row).filter(|&score| keep_zero || score != 0.0)
+        is_hit.then_some(score)
     }
 }
 
@@ -374,6 +402,32 @@ mod tests {
         let score = scores(halves, &third, &Vector::Dense(vec![1.0, 0.0]));
         assert_eq!(score, [Some(0.333_251_95)]);
         assert!(check(&Vector::Dense(vec![70_000.0, 0.0]), halves).is_err());
+    }
+
+    #[test]
+    fn bits_are_compared_as_their_metric_says() {
+        let kind = |metric| VectorKind::Binary {
+            dim: Dim::new(12).expect("a dimension"),
+            metric,
+        };
+        let bits = |first, second| Vector::Binary(vec![first, second]);
+        let stored = [Some(bits(0b1110_0000, 0)), None, Some(bits(1, 0b0001_0000))];
+        let query = bits(0b1100_0000, 0);
+        let by = |metric| scores(kind(metric), &stored, &query);
+        assert_eq!(by(Metric::Hamming), [Some(-1.0), None, Some(-4.0)]);
+        assert_eq!(
+            by(Metric::Jaccard),
+            [Some(2.0 / 3.0 - 1.0), None, Some(-1.0)]
+        );
+        let far = Some(f32::NEG_INFINITY);
+        assert_eq!(by(Metric::Tanimoto)[2], far);
+        assert_eq!(by(Metric::Substructure), [Some(0.0), None, Some(-1.0)]);
+        assert_eq!(by(Metric::Superstructure), [Some(-1.0), None, Some(-1.0)]);
+        let of = kind(Metric::Hamming);
+        assert!(check(&bits(0, 0b0001_0000), of).is_ok());
+        assert!(check(&bits(0, 0b0000_1000), of).is_err());
+        let short = Vector::Binary(vec![0]);
+        assert_eq!(check(&short, of), Err(Error::dimension(12, 8)));
     }
 
     #[test]

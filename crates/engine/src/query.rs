@@ -23,7 +23,7 @@ use std::collections::BTreeSet;
 
 use model::query::PREFETCH_DEPTH_MAX;
 use model::reply::OrderValue;
-use model::{Error, Filter, Metric, Prefetch, Rank, Search, VectorKind, VectorQuery};
+use model::{Error, Filter, Metric, Prefetch, Rank, Search, VectorQuery};
 use rows::{RowId, rank_key};
 
 use crate::collection::{Collection, Place};
@@ -185,13 +185,6 @@ fn told(metric: Metric) -> Told {
         | Metric::Tanimoto
         | Metric::Substructure
         | Metric::Superstructure => Told::Score,
-    }
-}
-
-fn metric(kind: VectorKind) -> Metric {
-    match kind {
-        VectorKind::Dense { metric, .. } | VectorKind::Multi { metric, .. } => metric,
-        VectorKind::Sparse { .. } => Metric::Dot,
     }
 }
 

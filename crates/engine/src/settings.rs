@@ -99,7 +99,9 @@ impl Collection {
                 if let Some(new) = change.modifier {
                     match &mut field.kind {
                         VectorKind::Sparse { modifier } => *modifier = new,
-                        VectorKind::Dense { .. } | VectorKind::Multi { .. } => {
+                        VectorKind::Dense { .. }
+                        | VectorKind::Multi { .. }
+                        | VectorKind::Binary { .. } => {
                             return Err(Error::invalid("only sparse queries have a modifier"));
                         }
                     }

@@ -2,12 +2,13 @@
 //!
 //! | kind | arrays |
 //! |---|---|
-//! | dense | one row per row of the block |
+//! | dense, binary | one row per row of the block |
 //! | multi | the rows of all points one after the other, and where those of each end |
 //! | sparse | indices and values of all points, and where those of each end |
 //!
 //! Which rows of the block carry the vector is a bit each, left out when all do.
 
+mod bits;
 mod builder;
 mod multi;
 mod sparse;
@@ -20,6 +21,7 @@ use rows::{BitSet, RowId};
 use crate::array::Array;
 use crate::block_error::BlockError;
 
+pub(crate) use bits::BitRows;
 pub(crate) use builder::{Incoming, VectorsBuilder, byte_of, half_of};
 pub(crate) use multi::MultiRows;
 pub(crate) use sparse::SparseRows;
@@ -67,6 +69,8 @@ pub(crate) enum Stored {
     Dense(DenseBlock),
     Multi(MultiRows),
     Sparse(SparseRows),
+    /// As `Dense`.
+    Binary(BitRows),
 }
 
 /// A stored vector in place, to be copied into another block of the same field.
@@ -77,6 +81,8 @@ pub(crate) enum StoredRow<'a> {
     /// Components of all rows as stored.
     Multi(&'a [u8]),
     Sparse(&'a [u32], &'a [f32]),
+    /// Packed bits.
+    Binary(&'a [u8]),
 }
 
 impl Vectors {
@@ -117,6 +123,7 @@ impl Vectors {
                 let vector = SparseVector::new(indices.to_vec(), values.to_vec());
                 vector.ok().map(Vector::Sparse)
             }
+            Stored::Binary(bits) => Some(Vector::Binary(bits.row(row).to_vec())),
         }
     }
 
@@ -132,6 +139,7 @@ impl Vectors {
                 let (indices, values) = sparse.row(row);
                 StoredRow::Sparse(indices, values)
             }
+            Stored::Binary(bits) => StoredRow::Binary(bits.row(row)),
         })
     }
 
@@ -139,7 +147,7 @@ impl Vectors {
     pub(crate) fn dense(&self) -> Option<&DenseBlock> {
         match &self.stored {
             Stored::Dense(dense) => Some(dense),
-            Stored::Multi(_) | Stored::Sparse(_) => None,
+            Stored::Multi(_) | Stored::Sparse(_) | Stored::Binary(_) => None,
         }
     }
 
@@ -149,6 +157,7 @@ impl Vectors {
             Stored::Dense(dense) => dense.bytes().len(),
             Stored::Multi(multi) => multi.bytes_len(),
             Stored::Sparse(sparse) => sparse.bytes_len(),
+            Stored::Binary(bits) => bits.bytes().len(),
         }
     }
 
@@ -158,6 +167,7 @@ impl Vectors {
             Stored::Dense(dense) => self.count() * dense.dim() * dense.element().bytes(),
             Stored::Multi(multi) => multi.rows().bytes().len(),
             Stored::Sparse(sparse) => sparse.bytes_len(),
+            Stored::Binary(bits) => self.count() * bits.row_bytes(),
         }
     }
 
@@ -185,6 +195,7 @@ impl Vectors {
                 (name("indices"), sparse.indices().bytes().clone()),
                 (name("ends"), sparse.ends().bytes().clone()),
             ],
+            Stored::Binary(bits) => vec![(name("vectors"), bits.bytes().clone())],
         };
         if let Some(present) = &self.present {
             let words: Array<u64> = present.words().to_vec().into();
@@ -211,16 +222,12 @@ impl Vectors {
         let damaged = || BlockError::Vectors {
             field: field.name.as_str().to_owned(),
         };
-        let present = match find(&of.block("present")) {
-            None => None,
-            Some(bytes) => {
-                let words = Array::<u64>::open(bytes).ok_or_else(damaged)?;
-                if words.as_slice().len() != rows.div_ceil(64) {
-                    return Err(damaged().into());
-                }
-                Some(from_words(words.as_slice(), rows))
-            }
-        };
+        let present = find(&of.block("present"))
+            .map(|bytes| present(bytes, rows).ok_or_else(damaged))
+            .transpose()?;
+        // Rows that carry nothing are not kept when there is no other.
+        let none = present.as_ref().is_some_and(BitSet::is_empty);
+        let rows_of = |stored: usize| if none && stored == 0 { rows } else { stored };
         let (stored, len) = match field.kind {
             VectorKind::Dense {
                 dim,
@@ -228,8 +235,7 @@ impl Vectors {
                 element,
             } => {
                 let dense = DenseBlock::of(element, block("vectors")?, dim.get(), metric)?;
-                let none = dense.is_empty() && present.as_ref().is_some_and(BitSet::is_empty);
-                let len = if none { rows } else { dense.len() };
+                let len = rows_of(dense.len());
                 (Stored::Dense(dense), len)
             }
             VectorKind::Multi {
@@ -249,6 +255,11 @@ impl Vectors {
                 let len = sparse.len();
                 (Stored::Sparse(sparse), len)
             }
+            VectorKind::Binary { dim, metric } => {
+                let bits = BitRows::open(block("vectors")?, dim, metric).ok_or_else(damaged)?;
+                let len = rows_of(bits.len());
+                (Stored::Binary(bits), len)
+            }
         };
         if len != rows {
             return Err(damaged().into());
@@ -260,6 +271,13 @@ impl Vectors {
             rows,
         })
     }
+}
+
+/// Which of `rows` rows carry the vector; `None` when the bits are of another number of rows.
+fn present(bytes: Bytes, rows: usize) -> Option<BitSet> {
+    let words = Array::<u64>::open(bytes)?;
+    let words = words.as_slice();
+    (words.len() == rows.div_ceil(64)).then(|| from_words(words, rows))
 }
 
 /// The set of rows below `rows` whose bit is set.

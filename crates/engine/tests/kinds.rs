@@ -17,6 +17,7 @@ use skerry_engine::{Collection, JobKind, JobPolicy, ScratchPool};
 use shelf::Shelf;
 
 const DIM: usize = 4;
+const BITS: u64 = 21;
 
 fn name(text: &str) -> VectorName {
     VectorName::new(text).unwrap()
@@ -54,9 +55,17 @@ fn sparse(modifier: Modifier) -> VectorKind {
     VectorKind::Sparse { modifier }
 }
 
+fn binary(metric: Metric) -> VectorKind {
+    VectorKind::Binary {
+        dim: Dim::new(BITS).unwrap(),
+        metric,
+    }
+}
+
 fn schema() -> Schema {
     Schema {
         vectors: vec![
+            field("bits", binary(Metric::Jaccard)),
             field("bytes", dense(Element::U8)),
             field("halves", dense(Element::F16)),
             field("rows", multi(Element::F16)),
@@ -104,6 +113,12 @@ fn words(seed: u64) -> SparseVector {
     SparseVector::new(indices, values).unwrap()
 }
 
+/// As many as `BITS`, the three unused of them 0.
+fn bits(seed: u64) -> Vec<u8> {
+    let byte = |at: u64| number(seed, 30 + at, 256) as u8;
+    vec![byte(0), byte(1) | 1, byte(2) & 0b1111_1000]
+}
+
 /// The vectors of point `id`: it carries most fields.
 fn vectors(id: u64) -> NamedVectors {
     let mut vectors = Vec::new();
@@ -112,6 +127,7 @@ fn vectors(id: u64) -> NamedVectors {
             vectors.push((name(text), vector));
         }
     };
+    offer("bits", 4, Vector::Binary(bits(id)));
     offer("bytes", 0, Vector::Dense(row(id)));
     offer("halves", 1, Vector::Dense(row(id + 5)));
     offer("rows", 2, Vector::Multi(rows(id)));
@@ -206,6 +222,14 @@ fn expected(ids: &[u64], at: &str, to: &Vector) -> Vec<(u64, f32)> {
         (1.0 + (carried.len() as f32 - df + 0.5) / (df + 0.5)).ln()
     };
     let score = |vector: &Vector| match (to, vector) {
+        (Vector::Binary(query), Vector::Binary(row)) => {
+            let count = |of: fn(u8, u8) -> u8| -> u32 {
+                let both = query.iter().zip(row);
+                both.map(|(&x, &y)| of(x, y).count_ones()).sum()
+            };
+            let shared = count(|x, y| x & y) as f32 / count(|x, y| x | y) as f32;
+            Some(shared - 1.0)
+        }
         (Vector::Dense(query), Vector::Dense(row)) => Some(-squared(query, row)),
         (Vector::Multi(query), Vector::Multi(stored)) => {
             let best = |wanted: &[f32]| {
@@ -241,6 +265,7 @@ fn check(collection: &Collection, ids: &[u64]) {
     }
     for seed in 1000..1008 {
         for (at, to) in [
+            ("bits", Vector::Binary(bits(seed))),
             ("bytes", Vector::Dense(row(seed))),
             ("halves", Vector::Dense(row(seed))),
             ("rows", Vector::Multi(rows(seed))),
@@ -281,6 +306,71 @@ fn every_kind_lives_through_growing_sealing_merging_and_reopening() {
     settle(&mut collection, &mut shelf);
     check(&collection, &ids);
     check(&reopened(&collection, &shelf), &ids);
+}
+
+fn given_bits(id: u64, bits: [u8; 3]) -> Point {
+    Point {
+        id: PointId::Num(id),
+        vectors: vec![(name("bits"), Vector::Binary(bits.to_vec()))],
+        payload: [("odd", model::Value::Bool(id % 2 == 1))]
+            .into_iter()
+            .collect(),
+    }
+}
+
+#[test]
+fn parts_of_bits_find_only_matches() {
+    let mut shelf = Shelf::default();
+    for (metric, expected) in [
+        (Metric::Substructure, [0, 2, 3]),
+        (Metric::Superstructure, [0, 1, 4]),
+    ] {
+        let schema = Schema {
+            vectors: vec![field("bits", binary(metric))],
+            ..Schema::default()
+        };
+        let mut collection = Collection::create(schema).unwrap();
+        let op = WriteOp::Upsert {
+            points: vec![
+                given_bits(0, [0b1100, 0, 8]),
+                given_bits(1, [0b0100, 0, 0]),
+                given_bits(2, [0b1110, 0, 8]),
+                given_bits(3, [0b1100, 1, 8]),
+                given_bits(4, [0, 0, 0]),
+                given_bits(5, [0b0111, 0, 8]),
+            ],
+            mode: UpsertMode::Upsert,
+            condition: None,
+        };
+        collection = collection.apply(&op).unwrap();
+        let mut asked = search("bits", Vector::Binary(vec![0b1100, 0, 8]));
+        let all = |ids: &[u64]| ids.iter().map(|&id| (id, 0.0)).collect::<Vec<_>>();
+        assert_eq!(found(&collection, &asked), all(&expected));
+        settle(&mut collection, &mut shelf);
+        assert_eq!(found(&collection, &asked), all(&expected));
+        let path = model::FieldPath::parse("odd").unwrap();
+        let test = model::filter::Test::Equals(model::filter::Scalar::Bool(true));
+        asked.filter = Some(Filter::Field { path, test });
+        assert_eq!(found(&collection, &asked).len(), 1);
+        let wrong = search("bits", Vector::Binary(vec![0b1100, 0, 1]));
+        assert!(collection.search(&wrong, &ScratchPool::new()).is_err());
+    }
+}
+
+#[test]
+fn metrics_fit_their_vectors() {
+    let of = |kind| Schema {
+        vectors: vec![field("f", kind)],
+        ..Schema::default()
+    };
+    assert!(Collection::create(of(binary(Metric::Dot))).is_err());
+    let dim = Dim::new(8).unwrap();
+    let floats = VectorKind::Dense {
+        dim,
+        metric: Metric::Hamming,
+        element: Element::F32,
+    };
+    assert!(Collection::create(of(floats)).is_err());
 }
 
 #[test]

@@ -82,6 +82,10 @@ pub const CASES: &[Case] = &[
         run: kinds::bytes,
     },
     Case {
+        name: "engine, bits",
+        run: kinds::bits,
+    },
+    Case {
         name: "engine, several rows a point",
         run: kinds::rows,
     },

@@ -35,5 +35,5 @@ pub use code_kind::{CodeKind, CodeUse};
 pub use hnsw::{Hnsw, HnswParams};
 pub use probe::{Allowed, Probe};
 pub use rows::Scored;
-pub use similarity::Similarity;
+pub use similarity::{BitSimilarity, Similarity};
 pub use walk::Scratch;

@@ -1,5 +1,6 @@
 //! The `f32` similarity of each metric.
 
+use kernels::bits::BitKernels;
 use kernels::float::{self, FloatKernels};
 use model::{Element, Metric};
 
@@ -52,6 +53,50 @@ impl Similarity {
     }
 }
 
+/// Compares packed bits by one metric: larger is better, the negated distance. Equal bits on every
+/// processor.
+#[derive(Clone, Copy, Debug)]
+pub struct BitSimilarity {
+    distance: fn(&BitKernels, &[u8], &[u8]) -> f32,
+    matches_only: bool,
+}
+
+impl BitSimilarity {
+    /// The similarity of `metric`; `None` for metrics on components.
+    #[must_use]
+    pub fn for_metric(metric: Metric) -> Option<Self> {
+        let distance = match metric {
+            Metric::Hamming => BitKernels::hamming,
+            Metric::Jaccard => BitKernels::jaccard,
+            Metric::Tanimoto => BitKernels::tanimoto,
+            Metric::Substructure => BitKernels::substructure,
+            Metric::Superstructure => BitKernels::superstructure,
+            Metric::Dot | Metric::Cosine | Metric::L2 | Metric::L1 => return None,
+        };
+        let matches_only = matches!(metric, Metric::Substructure | Metric::Superstructure);
+        Some(Self {
+            distance,
+            matches_only,
+        })
+    }
+
+    /// Similarity of two vectors of equal length; minus infinity where the distance is infinite.
+    #[inline]
+    #[must_use]
+    pub fn between(&self, query: &[u8], row: &[u8]) -> f32 {
+        // `0 - x` rather than `-x`: equal vectors have 0.0, not -0.0, which would sort below it.
+        0.0 - (self.distance)(BitKernels::best(), query, row)
+    }
+
+    /// Whether a row of this similarity is a result: of the metrics that only tell matches from
+    /// others, a match.
+    #[inline]
+    #[must_use]
+    pub fn is_hit(&self, similarity: f32) -> bool {
+        !self.matches_only || similarity == 0.0
+    }
+}
+
 /// Whether rows are stored as they came although the metric compares directions.
 pub(crate) fn normalises_late(metric: Metric, element: Element) -> bool {
     match element {
@@ -82,5 +127,17 @@ mod tests {
         assert_eq!(between(Metric::L2), Some(-13.0));
         assert_eq!(between(Metric::L1), Some(-5.0));
         assert_eq!(between(Metric::Hamming), None);
+        let bits = |metric| {
+            BitSimilarity::for_metric(metric).map(|by| {
+                let similarity = by.between(&[0b0110_0000], &[0b0111_0001]);
+                (similarity, by.is_hit(similarity))
+            })
+        };
+        assert_eq!(bits(Metric::Hamming), Some((-2.0, true)));
+        assert_eq!(bits(Metric::Jaccard), Some((-0.5, true)));
+        assert_eq!(bits(Metric::Tanimoto), Some((-1.0, true)));
+        assert_eq!(bits(Metric::Substructure), Some((0.0, true)));
+        assert_eq!(bits(Metric::Superstructure), Some((-1.0, false)));
+        assert_eq!(bits(Metric::L2), None);
     }
 }

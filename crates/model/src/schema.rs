@@ -5,7 +5,7 @@ use core::num::NonZeroU32;
 
 use crate::{Error, FieldPath, Metric, Object, Quantization, TextOptions, VectorName};
 
-/// Number of components of a dense vector, in `1..=65_536`.
+/// Number of components of a dense vector or bits of a binary one, in `1..=65_536`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Dim(NonZeroU32);
 
@@ -29,9 +29,14 @@ impl Dim {
             })
     }
 
-    /// As a count of components.
+    /// As a count of components or bits.
     pub fn get(self) -> usize {
         self.0.get() as usize
+    }
+
+    /// Bytes of so many bits, packed eight to a byte.
+    pub fn bit_bytes(self) -> usize {
+        self.get().div_ceil(8)
     }
 }
 
@@ -121,6 +126,27 @@ pub enum VectorKind {
         /// What is done to the weights of a query.
         modifier: Modifier,
     },
+    /// One vector of bits per point, packed as [`Vector::Binary`](crate::Vector) says; bits beyond
+    /// the dimension are 0. Searches by `Substructure` and `Superstructure` find only rows whose
+    /// distance is 0.
+    Binary {
+        /// Bits.
+        dim: Dim,
+        /// Comparison; a binary one.
+        metric: Metric,
+    },
+}
+
+impl VectorKind {
+    /// How two vectors, or rows of them, are compared.
+    pub fn metric(self) -> Metric {
+        match self {
+            Self::Dense { metric, .. }
+            | Self::Multi { metric, .. }
+            | Self::Binary { metric, .. } => metric,
+            Self::Sparse { .. } => Metric::Dot,
+        }
+    }
 }
 
 /// How a component of a dense row is stored. Stored components are what queries see: they are

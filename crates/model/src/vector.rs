@@ -14,7 +14,8 @@ pub enum Vector {
     Sparse(SparseVector),
     /// Several dense rows of the same dimension (late interaction).
     Multi(MultiVector),
-    /// Bits, packed eight to a byte, most significant first.
+    /// Bits, packed eight to a byte, most significant first; the unused bits of the last byte are
+    /// 0.
     Binary(Vec<u8>),
 }
 

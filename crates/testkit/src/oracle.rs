@@ -249,7 +249,10 @@ fn dense(kind: VectorKind) -> (Dim, Metric) {
             metric,
             element: Element::F32,
         } => (dim, metric),
-        VectorKind::Dense { .. } | VectorKind::Multi { .. } | VectorKind::Sparse { .. } => {
+        VectorKind::Dense { .. }
+        | VectorKind::Multi { .. }
+        | VectorKind::Sparse { .. }
+        | VectorKind::Binary { .. } => {
             panic!("the oracle knows dense vectors of floats only")
         }
     }

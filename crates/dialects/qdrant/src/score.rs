@@ -1,6 +1,6 @@
 //! How internal similarities are told to Qdrant users.
 
-use model::{Error, Metric, Schema, VectorKind, VectorName};
+use model::{Error, Metric, Schema, VectorName};
 
 use crate::error::Failure;
 
@@ -41,10 +41,7 @@ impl Reported {
     pub(crate) fn of_field(schema: &Schema, name: &VectorName) -> Result<Self, Failure> {
         let field = schema.vector(name);
         let field = field.ok_or_else(|| Error::no_vector_field(name.as_str()))?;
-        match field.kind {
-            VectorKind::Dense { metric, .. } | VectorKind::Multi { metric, .. } => Self::of(metric),
-            VectorKind::Sparse { .. } => Ok(Self::Similarity),
-        }
+        Self::of(field.kind.metric())
     }
 
     /// The told score of an internal one.

@@ -396,6 +396,13 @@ mod tests {
         serde_json::from_str(json).map_err(|e| e.to_string())
     }
 
+    #[test]
+    fn bits_are_refused_and_not_guessed() {
+        let bits = vec![(VectorName::default(), Vector::Binary(vec![1]))];
+        let error = serde_json::to_string(&ShownVectors(&bits)).unwrap_err();
+        assert!(error.to_string().contains("cannot be shown"), "{error}");
+    }
+
     fn unnamed(vector: WireVector) -> Result<WireVectors, String> {
         Ok(WireVectors::Unnamed(vector))
     }

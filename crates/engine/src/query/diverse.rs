@@ -41,7 +41,7 @@ impl Run<'_> {
     fn raise(&self, field: usize, chosen: Hit, left: &[Hit], nearest: &mut [f32]) {
         let vectors = |segment: usize| &self.collection.segment(segment).segment.block.vectors;
         let stored = vectors(chosen.place.segment)[field].get(chosen.place.row);
-        let Some(query) = stored.and_then(Prepared::from_stored) else {
+        let Some(query) = stored.map(Prepared::from_stored) else {
             return;
         };
         let segments = 0..self.collection.segment_count();

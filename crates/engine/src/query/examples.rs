@@ -183,7 +183,7 @@ fn pairs(ratings: &[f32], power: f32, weight: f32) -> Vec<(usize, usize, f32)> {
 /// vectors by index; of several rows all of them, those of `unlike` negated.
 ///
 /// # Errors
-/// `Invalid` when `like` is empty or the vectors are not of one shape.
+/// `Invalid` when `like` is empty, or the vectors are not of one shape or are bits.
 pub(super) fn average(like: &[&Vector], unlike: &[&Vector]) -> Result<Vector, Error> {
     let mixed = || Error::invalid("examples must be vectors of the field");
     match like.first() {
@@ -223,7 +223,7 @@ pub(super) fn average(like: &[&Vector], unlike: &[&Vector]) -> Result<Vector, Er
             }
             Ok(Vector::Multi(MultiVector::new(first.dim(), rows)?))
         }
-        Some(Vector::Binary(_)) => Err(mixed()),
+        Some(Vector::Binary(_)) => Err(Error::invalid("vectors of bits have no average")),
     }
 }
 

@@ -11,7 +11,7 @@ use model::{
 use rows::{RowId, TopK};
 
 use super::examples::{self, Scorer};
-use super::{Found, Hit, Run, Told, UNRANKED_SCORE, both, formula, fusion, metric, told};
+use super::{Found, Hit, Run, Told, UNRANKED_SCORE, both, formula, fusion, told};
 use crate::collection::Place;
 use crate::plan::{self, Nearest};
 use crate::prepared::{Comparison, Prepared};
@@ -174,9 +174,9 @@ impl Run<'_> {
             Among::These(places) => self.compared(at, &query, places),
         };
         let hits = self.collection.best(hits, stage.limit);
-        let told = told(metric(kind));
+        let told = told(kind.metric());
         Ok(Found {
-            hits: bounded(hits, stage.bound, metric(kind), told),
+            hits: bounded(hits, stage.bound, kind.metric(), told),
             told,
         })
     }
@@ -265,7 +265,7 @@ impl Run<'_> {
         }
         let hits = self.collection.best(hits, stage.limit);
         Ok(Found {
-            hits: bounded(hits, stage.bound, metric(kind), Told::Score),
+            hits: bounded(hits, stage.bound, kind.metric(), Told::Score),
             told: Told::Score,
         })
     }

@@ -2,10 +2,10 @@
 
 use half::f16;
 use index::DenseBlock;
-use model::{Element, Metric, Vector, VectorField, VectorKind};
+use model::{Dim, Element, Metric, Vector, VectorField, VectorKind};
 use rows::{BitSet, RowId};
 
-use super::{FieldKey, MultiRows, SparseRows, Stored, StoredRow, Vectors};
+use super::{BitRows, FieldKey, MultiRows, SparseRows, Stored, StoredRow, Vectors};
 use crate::array::{Aligned, Array};
 
 /// A vector on its way into a block.
@@ -34,6 +34,11 @@ enum Arrays {
         indices: Vec<u32>,
         values: Vec<f32>,
         ends: Vec<u64>,
+    },
+    Binary {
+        bits: Aligned<u8>,
+        dim: Dim,
+        metric: Metric,
     },
 }
 
@@ -166,6 +171,11 @@ impl VectorsBuilder {
                 values: Vec::new(),
                 ends: Vec::with_capacity(rows),
             },
+            VectorKind::Binary { dim, metric } => Arrays::Binary {
+                bits: Aligned::with_capacity(rows * dim.bit_bytes()),
+                dim,
+                metric,
+            },
         };
         Self {
             of: FieldKey::of(field),
@@ -216,6 +226,12 @@ impl VectorsBuilder {
                 values.extend_from_slice(of_new);
                 ends.push(indices.len() as u64);
             }
+            Arrays::Binary { bits, dim, .. } => match vector {
+                Some(Incoming::Raw(Vector::Binary(given))) => bits.push_bytes(given),
+                Some(Incoming::Stored(StoredRow::Binary(stored))) => bits.push_bytes(stored),
+                Some(Incoming::Raw(_) | Incoming::Stored(_)) => unchecked(),
+                None => bits.push_zeros(dim.bit_bytes()),
+            },
         }
     }
 
@@ -255,6 +271,15 @@ impl VectorsBuilder {
                     bytes(ends.bytes()),
                 );
                 Stored::Sparse(sparse.expect("an end was noted with every row"))
+            }
+            Arrays::Binary { bits, dim, metric } => {
+                let bits = if nothing {
+                    bytes::Bytes::new()
+                } else {
+                    bits.into_bytes()
+                };
+                let bits = BitRows::open(bits, dim, metric);
+                Stored::Binary(bits.expect("a whole row of a binary metric was pushed"))
             }
         };
         let present = (!self.absent.is_empty()).then(|| {

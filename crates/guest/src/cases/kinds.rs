@@ -43,6 +43,17 @@ pub(super) fn bytes() -> String {
     })
 }
 
+/// Bits, compared by a logarithm of what they share.
+pub(super) fn bits() -> String {
+    let kind = VectorKind::Binary {
+        dim: Dim::new(40).expect("a small dimension"),
+        metric: Metric::Tanimoto,
+    };
+    answers(kind, 35, |noise| {
+        Vector::Binary((0..5).map(|_| noise.below(256) as u8).collect())
+    })
+}
+
 /// Several rows a point.
 pub(super) fn rows() -> String {
     let kind = VectorKind::Multi {

@@ -81,6 +81,11 @@ impl Codec for VectorKind {
                 out.u8(2);
                 modifier.encode(out)
             }
+            Self::Binary { dim, metric } => {
+                out.u8(3);
+                dim.encode(out)?;
+                metric.encode(out)
+            }
         }
     }
 
@@ -99,6 +104,10 @@ impl Codec for VectorKind {
             }),
             2 => Ok(Self::Sparse {
                 modifier: Codec::decode(input)?,
+            }),
+            3 => Ok(Self::Binary {
+                dim: Codec::decode(input)?,
+                metric: Codec::decode(input)?,
             }),
             _ => Err(input.malformed("a kind of vector field")),
         }

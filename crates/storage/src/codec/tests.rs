@@ -307,9 +307,14 @@ fn vector_fields() -> impl Strategy<Value = VectorField> {
             element,
         }
     });
+    let bits = (1..=u64::from(Dim::MAX), Just(Metric::Jaccard)).prop_map(|(dim, metric)| {
+        let dim = Dim::new(dim).unwrap();
+        VectorKind::Binary { dim, metric }
+    });
     let kind = prop_oneof![
         3 => kind,
         1 => modifiers().prop_map(|modifier| VectorKind::Sparse { modifier }),
+        1 => bits,
     ];
     let codes = option::of(quantizations());
     let settings = (option::of(graphs()), codes, residencies());

@@ -9,7 +9,7 @@ use super::kept::Kept;
 use super::quantization::Quantization;
 use super::settings::{Hnsw, Memory, Threads};
 use super::sparse::SparseExtras;
-use super::vectors::{Datatype, Distance, Extras, MultiVectors};
+use super::vectors::{Datatype, Distance, Extras, MultiVectors, bits_not_told};
 use crate::error::Failure;
 use crate::value::ShownObject;
 
@@ -298,6 +298,7 @@ fn vectors(schema: &Schema, mut kept: BTreeMap<String, Extras>) -> Result<Vector
                 comparator,
             } => (dim, metric, element, Some(comparator)),
             VectorKind::Sparse { .. } => continue,
+            VectorKind::Binary { .. } => return Err(bits_not_told()),
         };
         let mut extras = kept.remove(field.name.as_str()).unwrap_or_default();
         extras.datatype = extras.datatype.or(Datatype::of(element));
@@ -326,7 +327,7 @@ fn sparse(
             let extras = extras.unwrap_or_else(|| SparseExtras::of(modifier));
             Some((name.to_owned(), extras))
         }
-        VectorKind::Dense { .. } | VectorKind::Multi { .. } => None,
+        VectorKind::Dense { .. } | VectorKind::Multi { .. } | VectorKind::Binary { .. } => None,
     });
     shown.collect()
 }

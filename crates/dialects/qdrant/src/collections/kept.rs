@@ -95,7 +95,9 @@ impl Kept {
         let sparse = sparse.into_iter().map(|field| {
             let modifier = match field.kind {
                 VectorKind::Sparse { modifier } => modifier,
-                VectorKind::Dense { .. } | VectorKind::Multi { .. } => Modifier::None,
+                VectorKind::Dense { .. } | VectorKind::Multi { .. } | VectorKind::Binary { .. } => {
+                    Modifier::None
+                }
             };
             (field.name.as_str().to_owned(), SparseExtras::of(modifier))
         });
@@ -129,7 +131,7 @@ impl Kept {
 pub(super) fn is_sparse(kind: VectorKind) -> bool {
     match kind {
         VectorKind::Sparse { .. } => true,
-        VectorKind::Dense { .. } | VectorKind::Multi { .. } => false,
+        VectorKind::Dense { .. } | VectorKind::Multi { .. } | VectorKind::Binary { .. } => false,
     }
 }
 

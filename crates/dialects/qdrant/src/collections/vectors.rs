@@ -21,6 +21,11 @@ pub(super) enum Distance {
     Manhattan,
 }
 
+/// This interface has no word for vectors of bits.
+pub(super) fn bits_not_told() -> Failure {
+    Failure::wrong_input("the collection has vectors of bits, which this interface cannot describe")
+}
+
 impl Distance {
     fn decode(self) -> Metric {
         match self {
@@ -43,9 +48,7 @@ impl Distance {
             | Metric::Jaccard
             | Metric::Tanimoto
             | Metric::Substructure
-            | Metric::Superstructure => Err(Failure::wrong_input(
-                "the collection has vectors of bits, which this interface cannot describe",
-            )),
+            | Metric::Superstructure => Err(bits_not_told()),
         }
     }
 }
