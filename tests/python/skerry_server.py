@@ -11,7 +11,6 @@ import warnings
 from pathlib import Path
 
 import requests
-from qdrant_client import QdrantClient
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 START_SECONDS_MAX = 30.0
@@ -59,7 +58,9 @@ class Server:
         """The command line, with a new port."""
         self.port = free_port()
         ports = ["--port", self.port] if self.one_port else ["--qdrant-port", self.port]
-        off = [f"--{name}-port=0" for name in ("milvus", "infinity", "lynse")]
+        given = " ".join(str(option) for option in self.options)
+        others = (name for name in ("milvus", "infinity", "lynse") if f"--{name}-port" not in given)
+        off = [f"--{name}-port=0" for name in others]
         if self.one_port:
             off.append("--qdrant-port=0")
         line = [binary(), "serve", "--data", self.data, "--listen", "127.0.0.1"]
@@ -145,6 +146,9 @@ class Server:
 
     def client(self, **options):
         """Qdrant's own client."""
+        # Here, because suites of other clients run where it is not installed.
+        from qdrant_client import QdrantClient
+
         with warnings.catch_warnings():
             # A key over plain HTTP is what these tests do on purpose.
             warnings.filterwarnings("ignore", message="Api key is used with an insecure")

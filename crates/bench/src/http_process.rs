@@ -67,6 +67,7 @@ impl Binary {
             .args(["--data".as_ref(), data.as_os_str()])
             .args(["--qdrant-port", &address.port().to_string()])
             .env("SKERRY_LOG", "warn")
+            .env("SKERRY_MILVUS_PORT", "0")
             .stdout(Stdio::null())
             .spawn()?;
         let mut server = Server {

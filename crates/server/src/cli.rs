@@ -55,8 +55,7 @@ pub struct ServeOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub qdrant_port: Option<u16>,
 
-    /// Port of the Milvus interface; 0: off. Not in this build: nothing listens there
-    /// [default: 19121]
+    /// Port of the Milvus interface; 0: off [default: 19121]
     #[arg(long, value_name = "PORT", env = "SKERRY_MILVUS_PORT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub milvus_port: Option<u16>,

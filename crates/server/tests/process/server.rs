@@ -25,6 +25,10 @@ pub(crate) fn skerry() -> Command {
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SKERRY_")) {
         command.env_remove(name);
     }
+    // Their usual ports are one of each machine, and tests run side by side.
+    for name in ["MILVUS", "INFINITY", "LYNSE"] {
+        command.env(format!("SKERRY_{name}_PORT"), "0");
+    }
     command
 }
 

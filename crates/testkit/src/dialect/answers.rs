@@ -7,7 +7,6 @@ use model::reply::OrderValue;
 use model::{
     CollectionInfo, CollectionRef, CollectionSize, Error, FieldPath, Metric, PlannedTask, PointId,
     Query, Rank, Reply, ScoredPoint, Search, SegmentSize, Status, Task, TaskEnd, Upkeep,
-    VectorKind,
 };
 
 use super::World;
@@ -27,13 +26,13 @@ pub(super) fn scored(world: &World, search: &Search) -> Result<Reply, Error> {
             let field = schema
                 .vector(field)
                 .ok_or(Error::no_vector_field(field.as_str()))?;
-            let metric = match field.kind {
-                VectorKind::Dense { metric, .. } | VectorKind::Multi { metric, .. } => metric,
-                VectorKind::Sparse { .. } => Metric::Dot,
-            };
-            match metric {
+            match field.kind.metric() {
+                Metric::Dot | Metric::Cosine => ([4.0, 0.5], None),
                 Metric::L2 | Metric::L1 => ([-4.0, -25.0], None),
-                _ => ([4.0, 0.5], None),
+                metric => {
+                    debug_assert!(metric.is_binary());
+                    ([-1.0, -3.0], None)
+                }
             }
         }
     };
