@@ -101,6 +101,7 @@ fn parts(filter: &Filter) -> usize {
         },
         Filter::HasId(ids) => 1 + ids.len(),
         Filter::HasVector(_) | Filter::Slice { .. } => 1,
+        Filter::Where(term) => term.size(),
     }
 }
 

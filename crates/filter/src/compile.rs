@@ -2,12 +2,14 @@
 
 use model::{FieldPath, Filter, Test};
 use rows::RowSet;
+use scalar::Prepared;
 
 use crate::check::Check;
-use crate::compiled::{Compiled, NestedNode, Node};
+use crate::compiled::{Compiled, NestedNode, Node, WhereNode};
 use crate::field::FieldNode;
 use crate::nested::{self, ObjectFilter};
 use crate::source::RowSource;
+use crate::where_term;
 
 /// Prepares `filter` for the rows of `source`: ids looked up, texts parsed, columns found, and the
 /// conditions of each conjunction put in order, the cheapest first.
@@ -48,6 +50,10 @@ fn prepare<'a>(filter: &'a Filter, source: &'a dyn RowSource) -> Node<'a> {
                 path,
             }))
         }
+        Filter::Where(term) => Node::Where(Box::new(WhereNode {
+            term: Prepared::new(term),
+            implied: where_term::implied(term, source),
+        })),
     }
 }
 

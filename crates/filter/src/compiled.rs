@@ -4,6 +4,7 @@ use core::fmt;
 
 use model::{FieldPath, Filter, VectorName};
 use rows::{RowId, RowSet};
+use scalar::Prepared;
 
 use crate::cardinality::Cardinality;
 use crate::compile::compile;
@@ -53,6 +54,17 @@ pub(crate) enum Node<'a> {
     Slice { total: u32, index: u32 },
     /// Some object at `path` satisfies `filter`.
     Nested(Box<NestedNode<'a>>),
+    /// A scalar expression is true.
+    Where(Box<WhereNode<'a>>),
+}
+
+/// A scalar expression.
+#[derive(Debug)]
+pub(crate) struct WhereNode<'a> {
+    /// Is true.
+    pub(crate) term: Prepared<'a>,
+    /// Holds for every row that matches; answered by columns.
+    pub(crate) implied: Option<Filter>,
 }
 
 /// A filter on the single objects at a path.
@@ -133,7 +145,7 @@ impl Node<'_> {
                 None => (3, 0),
             },
             Self::Slice { .. } | Self::HasVector(_) => (2, 0),
-            Self::Nested(_) => (4, 0),
+            Self::Nested(_) | Self::Where(_) => (4, 0),
             Self::Not(inner) => (inner.cost().0, u64::MAX),
             Self::All(of) | Self::Any(of) | Self::AtLeast { of, .. } => (
                 of.iter().map(|node| node.cost().0).max().unwrap_or(0),
@@ -154,6 +166,7 @@ impl Node<'_> {
             Self::Field(field) => field.estimate().is_some(),
             Self::Slice { .. } | Self::HasVector(_) => false,
             Self::Nested(nested) => nested.implied.is_some(),
+            Self::Where(node) => node.implied.is_some(),
             Self::Not(inner) => inner.has_column(),
             Self::All(of) | Self::Any(of) | Self::AtLeast { of, .. } => {
                 of.iter().any(Self::has_column)
@@ -180,17 +193,20 @@ impl Node<'_> {
             Self::Field(field) => field
                 .estimate()
                 .unwrap_or_else(|| sample(source, |row| self.matches(row, source))),
-            Self::Nested(nested) => {
-                let sampled = sample(source, |row| self.matches(row, source));
-                match &nested.implied {
-                    Some(implied) => {
-                        let bound = compile(implied, source).root.estimate(source);
-                        let above = Cardinality { min: 0, ..bound };
-                        sampled.tightened(above)
-                    }
-                    None => sampled,
-                }
+            Self::Nested(nested) => self.bounded(nested.implied.as_ref(), source),
+            Self::Where(node) => self.bounded(node.implied.as_ref(), source),
+        }
+    }
+
+    /// The estimate of a sample, below that of what the condition implies.
+    fn bounded(&self, implied: Option<&Filter>, source: &dyn RowSource) -> Cardinality {
+        let sampled = sample(source, |row| self.matches(row, source));
+        match implied {
+            Some(implied) => {
+                let bound = compile(implied, source).root.estimate(source);
+                sampled.tightened(Cardinality { min: 0, ..bound })
             }
+            None => sampled,
         }
     }
 
@@ -208,6 +224,7 @@ impl Node<'_> {
             Self::HasVector(name) => source.has_vector(row, name),
             Self::Slice { total, index } => slice::holds(&source.id(row), *total, *index),
             Self::Nested(nested) => some_object(source.payload(row), &nested.path, &nested.filter),
+            Self::Where(node) => node.term.holds(&source.payload(row)),
         }
     }
 
@@ -241,13 +258,24 @@ impl Node<'_> {
                 None => rows.clone(),
             },
             Self::Field(field) => field.select(among, source),
-            Self::Nested(nested) => match &nested.implied {
-                Some(implied) => self.sieve(&compile(implied, source).rows(among), source),
-                None => self.sieve(&full(among, source), source),
-            },
+            Self::Nested(nested) => self.narrowed(nested.implied.as_ref(), among, source),
+            Self::Where(node) => self.narrowed(node.implied.as_ref(), among, source),
             Self::AtLeast { .. } | Self::HasVector(_) | Self::Slice { .. } => {
                 self.sieve(&full(among, source), source)
             }
+        }
+    }
+
+    /// The matching rows, looked for among those that satisfy what the condition implies.
+    fn narrowed(
+        &self,
+        implied: Option<&Filter>,
+        among: Option<&RowSet>,
+        source: &dyn RowSource,
+    ) -> RowSet {
+        match implied {
+            Some(implied) => self.sieve(&compile(implied, source).rows(among), source),
+            None => self.sieve(&full(among, source), source),
         }
     }
 

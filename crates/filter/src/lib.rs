@@ -24,6 +24,7 @@ pub mod payload;
 mod reach;
 mod slice;
 mod source;
+mod where_term;
 mod words;
 
 pub use cardinality::Cardinality;

@@ -2,6 +2,7 @@
 
 use model::packed::ObjectRef;
 use model::{FieldPath, Filter, Step, Test};
+use scalar::Prepared;
 
 use crate::check::Check;
 use crate::reach::any_reached;
@@ -27,6 +28,8 @@ pub(crate) enum ObjectFilter<'a> {
         path: FieldPath,
         filter: Box<ObjectFilter<'a>>,
     },
+    /// A scalar expression is true of the object.
+    Where(Box<Prepared<'a>>),
     /// Holds for no object.
     Never,
 }
@@ -62,6 +65,7 @@ impl<'a> ObjectFilter<'a> {
                 }
             }
             Filter::HasId(_) | Filter::HasVector(_) | Filter::Slice { .. } => Self::Never,
+            Filter::Where(term) => Self::Where(Box::new(Prepared::new(term))),
         }
     }
 
@@ -75,6 +79,7 @@ impl<'a> ObjectFilter<'a> {
             Self::Not(inner) => !inner.matches(object),
             Self::Field { steps, check } => check.matches(object, steps),
             Self::Nested { path, filter } => some_object(object, path, filter),
+            Self::Where(term) => term.holds(&object),
             Self::Never => false,
         }
     }
@@ -124,7 +129,7 @@ pub(crate) fn implied(
         Filter::HasId(_) | Filter::HasVector(_) | Filter::Slice { .. } => {
             Some(Filter::Any(Vec::new()))
         }
-        Filter::Field { .. } | Filter::Not(_) | Filter::AtLeast { .. } => None,
+        Filter::Field { .. } | Filter::Not(_) | Filter::AtLeast { .. } | Filter::Where(_) => None,
     }
 }
 

@@ -8,7 +8,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::{FieldPath, PointId, Timestamp, VectorName};
+use crate::{FieldPath, PointId, Term, Timestamp, VectorName};
 
 /// A condition on a point.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,6 +51,8 @@ pub enum Filter {
         /// Evaluated with each object as the payload; ids and vectors never match inside.
         filter: Box<Filter>,
     },
+    /// The term is true: neither false, nor null, nor anything but a truth value.
+    Where(Term),
 }
 
 /// What values at a path must satisfy.

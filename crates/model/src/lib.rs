@@ -26,6 +26,7 @@ pub mod rank;
 pub mod reply;
 pub mod schema;
 pub mod snapshot;
+pub mod term;
 pub mod text;
 pub mod upkeep;
 pub mod value;
@@ -58,6 +59,7 @@ pub use snapshot::{
     Archive, ArchiveOf, ByteSource, SnapshotInfo, SnapshotLocation, SnapshotRecovery,
     SnapshotScope, Waiting,
 };
+pub use term::{Function, TERM_DEPTH_MAX, Term};
 pub use text::{Language, Stopwords, TextOptions, Tokenizer};
 pub use upkeep::{PlannedTask, SegmentSize, Task, TaskEnd, TaskFailure, Upkeep};
 pub use value::{Object, Value};

@@ -296,7 +296,7 @@ fn matches(filter: &Filter, id: &PointId, point: &OraclePoint) -> bool {
         Filter::Field { path, test } => passes(test, &reach(&point.payload, path)),
         Filter::HasId(ids) => ids.contains(id),
         Filter::HasVector(name) => point.vectors.contains_key(name),
-        Filter::Slice { .. } => panic!("the oracle knows no slices"),
+        Filter::Slice { .. } | Filter::Where(_) => panic!("the oracle knows no such filters"),
         Filter::Nested { path, filter } => reach(&point.payload, &path.clone().each())
             .into_iter()
             .any(|value| match value {
@@ -316,7 +316,7 @@ fn inside(filter: &Filter, object: &Object) -> bool {
         Filter::AtLeast { count, of } => of.iter().filter(|inner| holds(inner)).count() >= *count,
         Filter::Field { path, test } => passes(test, &reach(object, path)),
         Filter::HasId(_) | Filter::HasVector(_) | Filter::Slice { .. } => false,
-        Filter::Nested { .. } => panic!("the oracle nests once"),
+        Filter::Nested { .. } | Filter::Where(_) => panic!("the oracle nests once"),
     }
 }
 

@@ -16,7 +16,8 @@ const EDGES: &[(&str, &[&str])] = &[
     ("kernels", &[]),
     ("index", &["model", "rows", "kernels"]),
     ("text", &["model", "rows"]),
-    ("filter", &["model", "rows", "text"]),
+    ("scalar", &["model"]),
+    ("filter", &["model", "rows", "scalar", "text"]),
     (
         "engine",
         &["model", "rows", "kernels", "index", "text", "filter"],
@@ -28,7 +29,10 @@ const EDGES: &[(&str, &[&str])] = &[
     ("dialects/where-clause", &["model"]),
     ("dialects/qdrant", &["gateway", "model", "text"]),
     ("dialects/milvus", &["gateway", "model"]),
-    ("dialects/infinity", &["gateway", "model", "where-clause"]),
+    (
+        "dialects/infinity",
+        &["gateway", "model", "scalar", "text", "where-clause"],
+    ),
     ("dialects/lynse", &["gateway", "model", "where-clause"]),
     (
         "dialects",
@@ -52,7 +56,7 @@ const FOR_TESTS: &[&str] = &["testkit"];
 
 /// The crates whose types must stay free of any wire format.
 const CORE: &[&str] = &[
-    "model", "rows", "kernels", "index", "text", "filter", "engine",
+    "model", "rows", "kernels", "index", "text", "scalar", "filter", "engine",
 ];
 
 /// What would bring a wire format, a transport or a runtime into the core.

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use model::filter::Range;
 use model::{
-    Direction, ErrorKind, FieldKind, Filter, GeoPoint, IndexParams, Object, PointId, Scalar, Test,
-    TextOptions, Timestamp, Tokenizer, Value,
+    Direction, ErrorKind, FieldKind, Filter, Function, GeoPoint, IndexParams, Object, PointId,
+    Scalar, Term, Test, TextOptions, Timestamp, Tokenizer, Value,
 };
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -151,8 +151,60 @@ fn any_text_index() -> impl Strategy<Value = IndexParams> {
     })
 }
 
+/// Constants that payloads have too, a field among them now and then.
+fn any_operand() -> impl Strategy<Value = Term> {
+    prop_oneof![
+        4 => any_text().prop_map(|text| Term::Constant(Value::Str(text))),
+        4 => (-3_i64..4).prop_map(|n| Term::Constant(Value::Int(n))),
+        2 => (-4_i32..5).prop_map(|n| Term::Constant(Value::Float(f64::from(n) / 2.0))),
+        1 => any::<bool>().prop_map(|truth| Term::Constant(Value::Bool(truth))),
+        1 => Just(Term::Constant(Value::Null)),
+        1 => prop::sample::select(PATHS).prop_map(|at| Term::Field(path(at))),
+    ]
+}
+
+fn any_term() -> impl Strategy<Value = Term> {
+    let functions = [
+        Function::Equal,
+        Function::NotEqual,
+        Function::Less,
+        Function::LessOrEqual,
+        Function::Greater,
+        Function::GreaterOrEqual,
+        Function::In,
+        Function::Between,
+        Function::Contains,
+        Function::Like,
+        Function::IsNull,
+    ];
+    let operands = prop::collection::vec(any_operand(), 3);
+    let leaf = (
+        prop::sample::select(functions.to_vec()),
+        prop::sample::select(PATHS),
+        operands,
+        any::<bool>(),
+    )
+        .prop_map(|(function, at, mut arguments, mirrored)| {
+            arguments[usize::from(mirrored)] = Term::Field(path(at));
+            arguments.truncate(match function {
+                Function::Like => 2,
+                other => other.arity().1,
+            });
+            Term::call(function, arguments).unwrap()
+        });
+    leaf.prop_recursive(2, 6, 3, |inner| {
+        let several = || prop::collection::vec(inner.clone(), 0..4);
+        prop_oneof![
+            several().prop_map(|of| Term::call(Function::And, of).unwrap()),
+            several().prop_map(|of| Term::call(Function::Or, of).unwrap()),
+            inner.prop_map(|of| Term::call(Function::Not, vec![of]).unwrap()),
+        ]
+    })
+}
+
 fn any_filter() -> impl Strategy<Value = Filter> {
     let leaf = prop_oneof![
+        3 => any_term().prop_map(Filter::Where),
         8 => (prop::sample::select(PATHS), any_test()).prop_map(|(at, test)| field(at, test)),
         1 => prop::collection::vec((0_u64..40).prop_map(PointId::Num), 0..6)
             .prop_map(Filter::HasId),

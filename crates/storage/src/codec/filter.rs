@@ -49,6 +49,10 @@ impl Codec for Filter {
                 path.encode(out)?;
                 filter.encode(out)
             }
+            Self::Where(term) => {
+                out.u8(9);
+                term.encode(out)
+            }
         })
     }
 
@@ -82,6 +86,7 @@ impl Codec for Filter {
                     filter: Box::new(Self::decode(input)?),
                 })
             }
+            9 => Codec::decode(input).map(Self::Where),
             _ => Err(input.malformed("a kind of filter")),
         })
     }

@@ -16,6 +16,7 @@ mod primitives;
 mod quantization;
 mod schema;
 mod state;
+mod term;
 mod text;
 mod vector;
 mod write_op;

@@ -6,11 +6,11 @@ use model::filter::Range;
 use model::schema::{SegmentConfig, VectorChange};
 use model::{
     AliasChange, CodeBits, CollectionName, CollectionRef, Comparator, ConfigChange, DatabaseName,
-    Dim, Element, FieldIndex, FieldKind, FieldPath, Filter, GeoPoint, HnswConfig, IndexParams,
-    Language, Metric, Modifier, MultiVector, NamedVectors, Object, Point, PointId, ProductRatio,
-    Quantization, QueryBits, Residency, Scalar, Schema, SparseVector, Step, Stopwords, Target,
-    Test, TextOptions, Timestamp, Tokenizer, UpsertMode, Value, Vector, VectorField, VectorKind,
-    VectorName, WriteOp,
+    Dim, Element, FieldIndex, FieldKind, FieldPath, Filter, Function, GeoPoint, HnswConfig,
+    IndexParams, Language, Metric, Modifier, MultiVector, NamedVectors, Object, Point, PointId,
+    ProductRatio, Quantization, QueryBits, Residency, Scalar, Schema, SparseVector, Step,
+    Stopwords, Target, Term, Test, TextOptions, Timestamp, Tokenizer, UpsertMode, Value, Vector,
+    VectorField, VectorKind, VectorName, WriteOp,
 };
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -143,12 +143,28 @@ fn tests() -> impl Strategy<Value = Test> {
     ]
 }
 
+fn terms() -> impl Strategy<Value = Term> {
+    let leaf = prop_oneof![
+        objects().prop_map(|object| Term::Constant(Value::Object(object))),
+        any::<i64>().prop_map(|n| Term::Constant(Value::Int(n))),
+        paths().prop_map(Term::Field),
+    ];
+    leaf.prop_recursive(3, 12, 3, |inner| {
+        (0..Function::ALL.len(), vec(inner, 3)).prop_map(|(at, mut arguments)| {
+            let function = Function::ALL[at];
+            arguments.truncate(function.arity().1);
+            Term::call(function, arguments).unwrap()
+        })
+    })
+}
+
 fn filters() -> impl Strategy<Value = Filter> {
     let leaf = prop_oneof![
         (paths(), tests()).prop_map(|(path, test)| Filter::Field { path, test }),
         vec(ids(), 0..4).prop_map(Filter::HasId),
         vector_names().prop_map(Filter::HasVector),
         (1_u32.., any::<u32>()).prop_map(|(total, index)| Filter::Slice { total, index }),
+        terms().prop_map(Filter::Where),
     ];
     leaf.prop_recursive(3, 12, 3, |inner| {
         prop_oneof![

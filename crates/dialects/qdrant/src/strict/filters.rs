@@ -36,7 +36,7 @@ fn below<'a, E>(
         Filter::Not(part) => below(part, base, visit),
         Filter::Nested { path, filter } => below(filter, Some(&whole(path)), visit),
         Filter::HasId(ids) => visit(Leaf::Ids(ids.len())),
-        Filter::HasVector(_) | Filter::Slice { .. } => visit(Leaf::Other),
+        Filter::HasVector(_) | Filter::Slice { .. } | Filter::Where(_) => visit(Leaf::Other),
         Filter::Field { path, test } => visit(Leaf::Field(whole(path), test)),
     }
 }
