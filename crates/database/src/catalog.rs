@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use model::{
     AliasChange, CollectionName, CollectionRef, DatabaseName, Error, ErrorKind, Object, Outcome,
-    Schema, Subject,
+    Schema, SnapshotScope, Subject,
 };
 use storage::Ulid;
 use storage::codec::{self, CatalogChange, CatalogState, SnapshotEntry};
@@ -27,6 +27,8 @@ pub(crate) struct Registered {
 /// The catalog at one moment. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Catalog {
+    /// Those beside the one that always exists, in the order in which they were created.
+    databases: Arc<Vec<DatabaseName>>,
     collections: Arc<BTreeMap<CollectionRef, Registered>>,
     aliases: Arc<BTreeMap<CollectionRef, CollectionName>>,
     /// What dialects keep, by database.
@@ -58,6 +60,7 @@ impl Catalog {
             )
         });
         Ok(Self {
+            databases: Arc::new(state.databases),
             collections: Arc::new(collections.collect()),
             aliases: Arc::new(state.aliases.into_iter().collect()),
             attributes: Arc::new(
@@ -96,6 +99,7 @@ impl Catalog {
                 .values()
                 .map(|entry| SnapshotEntry::clone(entry))
                 .collect(),
+            databases: Vec::clone(&self.databases),
         };
         // What is in the catalog was encoded once before, into its log.
         codec::to_bytes(&state).ok().map(|bytes| vec![bytes])
@@ -106,7 +110,7 @@ impl Catalog {
     /// # Errors
     /// `NotFound` about the database or the collection.
     pub(crate) fn resolve(&self, name: &CollectionRef) -> Result<&Registered, Error> {
-        known_database(&name.database)?;
+        self.known(&name.database)?;
         let target = self.aliases.get(name).map(|target| beside(name, target));
         self.collections
             .get(target.as_ref().unwrap_or(name))
@@ -116,6 +120,21 @@ impl Catalog {
     /// The collection of exactly this name.
     pub(crate) fn get(&self, name: &CollectionRef) -> Option<&Registered> {
         self.collections.get(name)
+    }
+
+    /// All databases, in the order in which they were created.
+    pub(crate) fn databases(&self) -> Vec<DatabaseName> {
+        let first = std::iter::once(DatabaseName::default());
+        first.chain(self.databases.iter().cloned()).collect()
+    }
+
+    /// # Errors
+    /// `NotFound` when there is no such database.
+    pub(crate) fn known(&self, name: &DatabaseName) -> Result<(), Error> {
+        if name.as_str() == DatabaseName::DEFAULT || self.databases.contains(name) {
+            return Ok(());
+        }
+        Err(Error::no_database(name.as_str()))
     }
 
     /// All collections, ascending by name.
@@ -133,7 +152,7 @@ impl Catalog {
     /// # Errors
     /// `NotFound` about the database.
     pub(crate) fn attributes(&self, database: &DatabaseName) -> Result<Arc<Object>, Error> {
-        known_database(database)?;
+        self.known(database)?;
         Ok(self.attributes.get(database).cloned().unwrap_or_default())
     }
 
@@ -171,8 +190,48 @@ impl Catalog {
         next
     }
 
+    fn create_database(&mut self, name: &DatabaseName) -> Result<(), Error> {
+        if self.known(name).is_ok() {
+            let subject = Subject::Database(name.as_str().into());
+            let message = format!("a database `{name}` exists already");
+            return Err(Error::new(ErrorKind::AlreadyExists, subject, message));
+        }
+        Arc::make_mut(&mut self.databases).push(name.clone());
+        Ok(())
+    }
+
+    /// Whether there was one.
+    fn drop_database(&mut self, name: &DatabaseName) -> Result<bool, Error> {
+        if name.as_str() == DatabaseName::DEFAULT {
+            let subject = Subject::Database(name.as_str().into());
+            let message = format!("the database `{name}` cannot be dropped");
+            return Err(Error::new(ErrorKind::Invalid, subject, message));
+        }
+        if self.known(name).is_err() {
+            return Ok(false);
+        }
+        let here = |scope: &SnapshotScope| match scope {
+            SnapshotScope::Database(database) => database == name,
+            SnapshotScope::Collection(collection) | SnapshotScope::Shard { collection, .. } => {
+                collection.database == *name
+            }
+        };
+        let snapshots = self.snapshots.iter().filter(|(_, kept)| here(&kept.scope));
+        let snapshots: Vec<Ulid> = snapshots.map(|(id, _)| *id).collect();
+        let collections = self.collections.keys().filter(|c| c.database == *name);
+        for collection in collections.cloned().collect::<Vec<_>>() {
+            self.drop(&collection)?;
+        }
+        for id in snapshots {
+            self.let_go(id);
+        }
+        Arc::make_mut(&mut self.attributes).remove(name);
+        Arc::make_mut(&mut self.databases).retain(|other| other != name);
+        Ok(true)
+    }
+
     fn create(&mut self, name: &CollectionRef, id: Ulid, schema: &Schema) -> Result<(), Error> {
-        known_database(&name.database)?;
+        self.known(&name.database)?;
         if self.collections.contains_key(name) || self.aliases.contains_key(name) {
             return Err(taken(name));
         }
@@ -186,7 +245,7 @@ impl Catalog {
     }
 
     fn drop(&mut self, name: &CollectionRef) -> Result<bool, Error> {
-        known_database(&name.database)?;
+        self.known(&name.database)?;
         if !self.collections.contains_key(name) {
             return Ok(false);
         }
@@ -242,7 +301,7 @@ impl Catalog {
         collections: &[(CollectionRef, (Ulid, Schema))],
         aliases: Option<&[(CollectionRef, CollectionName)]>,
     ) -> Result<(), Error> {
-        known_database(database)?;
+        self.known(database)?;
         if let Some(aliases) = aliases {
             let others = self
                 .collections
@@ -324,7 +383,7 @@ impl State for Catalog {
             }
             CatalogChange::Drop { collection } => Outcome::Existed(next.drop(collection)?),
             CatalogChange::Aliases { database, changes } => {
-                known_database(database)?;
+                self.known(database)?;
                 changes
                     .iter()
                     .try_for_each(|change| next.change_alias(database, change))?;
@@ -334,7 +393,7 @@ impl State for Catalog {
                 database,
                 attributes,
             } => {
-                known_database(database)?;
+                self.known(database)?;
                 let kept = Arc::new(attributes.clone());
                 Arc::make_mut(&mut next.attributes).insert(database.clone(), kept);
                 Outcome::Done
@@ -348,6 +407,13 @@ impl State for Catalog {
                 Outcome::Done
             }
             CatalogChange::LetGo { id } => Outcome::Existed(next.let_go(*id)),
+            CatalogChange::CreateDatabase { database } => {
+                next.create_database(database)?;
+                Outcome::Done
+            }
+            CatalogChange::DropDatabase { database } => {
+                Outcome::Existed(next.drop_database(database)?)
+            }
             CatalogChange::Restore {
                 database,
                 collections,
@@ -368,22 +434,6 @@ impl State for Catalog {
 fn by_identity(entries: Vec<SnapshotEntry>) -> BTreeMap<Ulid, Arc<SnapshotEntry>> {
     let entries = entries.into_iter().map(|entry| (entry.id, Arc::new(entry)));
     entries.collect()
-}
-
-/// There is one database: the model has no command yet that creates others.
-///
-/// # Errors
-/// `NotFound` about any other.
-pub(crate) fn known_database(name: &DatabaseName) -> Result<(), Error> {
-    if name.as_str() == DatabaseName::DEFAULT {
-        return Ok(());
-    }
-    let subject = Subject::Database(name.as_str().into());
-    Err(Error::new(
-        ErrorKind::NotFound,
-        subject,
-        format!("database `{name}` does not exist"),
-    ))
 }
 
 fn beside(name: &CollectionRef, other: &CollectionName) -> CollectionRef {
@@ -544,6 +594,57 @@ mod tests {
         let again = Catalog::decode(&catalog.encode().unwrap()[0]).unwrap();
         let kept = again.attributes(&DatabaseName::default()).unwrap();
         assert_eq!(*kept, attributes);
+    }
+
+    #[test]
+    fn a_dropped_database_takes_all_of_its_own_with_it() {
+        let database = |name: &str| DatabaseName::new(name).unwrap();
+        let made = |name| CatalogChange::CreateDatabase {
+            database: database(name),
+        };
+        let gone = |name| CatalogChange::DropDatabase {
+            database: database(name),
+        };
+        let within = |name: &str| CollectionRef {
+            database: database(name),
+            ..self::name("a")
+        };
+        let inside = |name| CatalogChange::Create {
+            collection: within(name),
+            id: Ulid::from_bytes([8; 16]),
+            schema: Schema::default(),
+        };
+        let kept = CatalogChange::Keep(SnapshotEntry {
+            id: Ulid::from_bytes([7; 16]),
+            scope: SnapshotScope::Database(database("x")),
+            name: "s".into(),
+            bytes: 1,
+            sha256: [0; 32],
+            pins: Vec::new(),
+        });
+        let catalog = after(&[create("a", 1), made("x"), made("b"), inside("x"), kept]);
+        assert_eq!(catalog.databases(), ["default_db", "x", "b"].map(database));
+        assert_eq!(refused(&catalog, &made("x")), ErrorKind::AlreadyExists);
+        assert_eq!(
+            refused(&catalog, &made("default_db")),
+            ErrorKind::AlreadyExists
+        );
+        assert_eq!(refused(&catalog, &gone("default_db")), ErrorKind::Invalid);
+        let (catalog, outcome) = catalog.apply(&gone("x")).unwrap();
+        assert_eq!(outcome, Outcome::Existed(true));
+        assert_eq!(catalog.dropped().len(), 2);
+        assert_eq!(catalog.snapshots().count(), 0);
+        let (catalog, outcome) = catalog.apply(&gone("x")).unwrap();
+        assert_eq!(outcome, Outcome::Existed(false));
+        let error = catalog.resolve(&within("x")).unwrap_err();
+        assert_eq!(error.subject, Subject::Database("x".into()));
+        let (catalog, _) = catalog.apply(&made("x")).unwrap();
+        assert!(catalog.resolve(&within("x")).is_err());
+        let all = catalog.dropped().to_vec();
+        let purged = all.iter().fold(catalog, |catalog, id| catalog.purged(*id));
+        let again = Catalog::decode(&purged.encode().unwrap()[0]).unwrap();
+        assert_eq!(again.databases(), ["default_db", "b", "x"].map(database));
+        assert!(again.resolve(&name("a")).is_ok());
     }
 
     #[test]

@@ -14,7 +14,7 @@ use storage::codec::{self, CatalogChange};
 use storage::log::{EntryKind, Log, LogError, Recovery, Replay};
 use storage::{BlobStore, Ulid};
 
-use crate::catalog::{Catalog, Registered, known_database};
+use crate::catalog::{Catalog, Registered};
 use crate::collection::Live;
 use crate::collection::content::Content;
 use crate::collection::handle::Handle;
@@ -195,7 +195,7 @@ impl Database {
     }
 
     async fn drop_collection(&self, name: CollectionRef) -> Result<Outcome, Error> {
-        known_database(&name.database)?;
+        self.known(&name.database)?;
         if self.catalog.view().state.get(&name).is_none() {
             return Ok(Outcome::Existed(false));
         }
@@ -242,8 +242,21 @@ impl Database {
         }
     }
 
+    /// # Errors
+    /// `NotFound` when there is no such database.
+    pub(crate) fn known(&self, database: &DatabaseName) -> Result<(), Error> {
+        self.catalog.view().state.known(database)
+    }
+
+    async fn drop_database(&self, database: DatabaseName) -> Result<Outcome, Error> {
+        if self.known(&database).is_err() {
+            return Ok(Outcome::Existed(false));
+        }
+        self.change(CatalogChange::DropDatabase { database }).await
+    }
+
     pub(crate) fn names(&self, database: &DatabaseName) -> Result<Vec<CollectionName>, Error> {
-        known_database(database)?;
+        self.known(database)?;
         let catalog = &self.catalog.view().state;
         let here = |known: &&Registered| known.name.database == *database;
         Ok(catalog
@@ -272,6 +285,10 @@ impl Pinned {
 impl Executor for Database {
     fn execute(&self, command: Command) -> BoxFuture<'_, Result<Outcome, Error>> {
         match command {
+            Command::CreateDatabase { database } => {
+                Box::pin(self.change(CatalogChange::CreateDatabase { database }))
+            }
+            Command::DropDatabase { database } => Box::pin(self.drop_database(database)),
             Command::CreateCollection { collection, schema } => {
                 Box::pin(self.create(collection, schema))
             }

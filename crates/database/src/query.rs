@@ -8,9 +8,8 @@ use model::{
     Subject,
 };
 
-use engine::{ENDLESS, Patience};
+use engine::{Collection, ENDLESS, Patience};
 
-use crate::catalog::known_database;
 use crate::collection::content::Content;
 use crate::database::Database;
 use crate::journal::View;
@@ -22,7 +21,7 @@ use crate::lookup::Lookups;
 /// As the variant of the query says.
 pub(crate) async fn answer(database: &Database, query: Query) -> Result<Reply, Error> {
     let Query::Within { ms, query } = query else {
-        return in_time(database, query, ENDLESS).await;
+        return in_time(Asked::of(database, ENDLESS), query).await;
     };
     let host = &database.shared.host;
     let until_us = host.monotonic_us().saturating_add(ms.saturating_mul(1000));
@@ -33,20 +32,54 @@ pub(crate) async fn answer(database: &Database, query: Query) -> Result<Reply, E
         let message = format!("the query took longer than {ms} ms");
         Err(Error::new(ErrorKind::Timeout, Subject::Request, message))
     };
-    let reply = in_time(database, *query, &patience).await?;
+    let reply = in_time(Asked::of(database, &patience), *query).await?;
     patience()?;
     Ok(reply)
 }
 
-/// Answers `query` unless `patience` ends before.
-async fn in_time(
-    database: &Database,
-    query: Query,
-    patience: Patience<'_>,
-) -> Result<Reply, Error> {
+/// What a query asks, and how.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    database: &'a Database,
+    patience: Patience<'a>,
+    /// Whether concealed points are seen.
+    unveiled: bool,
+}
+
+impl<'a> Asked<'a> {
+    fn of(database: &'a Database, patience: Patience<'a>) -> Self {
+        Self {
+            database,
+            patience,
+            unveiled: false,
+        }
+    }
+
+    /// The newest state of a collection as this query sees it.
+    async fn collection(self, name: &CollectionRef) -> Result<Collection, Error> {
+        let view = view(self.database, name).await?;
+        let collection = &view.state.collection;
+        Ok(match self.unveiled {
+            true => collection.unveiled(),
+            false => collection.clone(),
+        })
+    }
+}
+
+/// Answers `query` unless the patience ends before.
+async fn in_time(asked: Asked<'_>, query: Query) -> Result<Reply, Error> {
+    let database = asked.database;
     match query {
         // The time of the outer query counts.
-        Query::Within { query, .. } => Box::pin(in_time(database, *query, patience)).await,
+        Query::Within { query, .. } => Box::pin(in_time(asked, *query)).await,
+        Query::WithConcealed(query) => {
+            let unveiled = Asked {
+                unveiled: true,
+                ..asked
+            };
+            Box::pin(in_time(unveiled, *query)).await
+        }
+        Query::ListDatabases => Ok(Reply::Databases(database.catalog.view().state.databases())),
         Query::ListCollections(name) => database.names(&name).map(Reply::Collections),
         Query::ListAliases(name) => aliases(database, &name),
         Query::ListSnapshots(scope) => database.snapshots(&scope).map(Reply::Snapshots),
@@ -61,11 +94,8 @@ async fn in_time(
             ids,
             select,
         } => {
-            let view = view(database, &collection).await?;
-            view.state
-                .collection
-                .retrieve(&ids, &select)
-                .map(Reply::Records)
+            let collection = asked.collection(&collection).await?;
+            collection.retrieve(&ids, &select).map(Reply::Records)
         }
         Query::Scroll {
             collection,
@@ -74,37 +104,44 @@ async fn in_time(
             limit,
             order_by,
             select,
+        } => asked.collection(&collection).await?.scroll(
+            filter.as_ref(),
+            from.as_ref(),
+            limit,
+            order_by.as_ref(),
+            &select,
+        ),
+        Query::ScrollBack {
+            collection,
+            before,
+            limit,
+            select,
         } => {
-            let view = view(database, &collection).await?;
-            let collection = &view.state.collection;
-            collection.scroll(
-                filter.as_ref(),
-                from.as_ref(),
-                limit,
-                order_by.as_ref(),
-                &select,
-            )
+            let collection = asked.collection(&collection).await?;
+            let records = collection.last(before.as_ref(), limit, &select);
+            records.map(Reply::Records)
+        }
+        Query::ListConcealed(name) => {
+            let view = view(database, &name).await?;
+            Ok(Reply::Ids(view.state.collection.concealed_ids()))
         }
         Query::Count {
             collection,
             filter,
             exact,
         } => {
-            let view = view(database, &collection).await?;
-            view.state
-                .collection
-                .count(filter.as_ref(), exact)
-                .map(Reply::Count)
+            let collection = asked.collection(&collection).await?;
+            collection.count(filter.as_ref(), exact).map(Reply::Count)
         }
         Query::Search(mut search) => {
             Lookups::default().prepare(database, &mut search).await?;
-            let view = view(database, &search.collection).await?;
-            scored(database, &view, &search)
+            let collection = asked.collection(&search.collection).await?;
+            scored(database, &collection, &search)
         }
-        Query::SearchBatch(searches) => batch(database, searches, patience).await,
-        Query::Groups(query) => groups(database, query, patience).await,
-        Query::Facet(query) => facet(database, &query).await,
-        Query::Matrix(query) => matrix(database, &query, patience).await,
+        Query::SearchBatch(searches) => batch(asked, searches).await,
+        Query::Groups(query) => groups(asked, query).await,
+        Query::Facet(query) => facet(asked, &query).await,
+        Query::Matrix(query) => matrix(asked, &query).await,
     }
 }
 
@@ -133,9 +170,8 @@ pub(crate) async fn view(
     Ok(live.content())
 }
 
-fn scored(database: &Database, view: &View<Content>, search: &Search) -> Result<Reply, Error> {
-    view.state
-        .collection
+fn scored(database: &Database, collection: &Collection, search: &Search) -> Result<Reply, Error> {
+    collection
         .search(search, &database.shared.scratch)
         .map(Reply::Scored)
 }
@@ -145,70 +181,54 @@ async fn schema(database: &Database, name: &CollectionRef) -> Result<Reply, Erro
     Ok(Reply::Schema(Arc::clone(view.state.collection.schema())))
 }
 
-async fn facet(database: &Database, facet: &Facet) -> Result<Reply, Error> {
-    let view = view(database, &facet.collection).await?;
-    view.state.collection.facet(facet).map(Reply::Facet)
+async fn facet(asked: Asked<'_>, facet: &Facet) -> Result<Reply, Error> {
+    let collection = asked.collection(&facet.collection).await?;
+    collection.facet(facet).map(Reply::Facet)
 }
 
-async fn groups(
-    database: &Database,
-    mut groups: Box<Groups>,
-    patience: Patience<'_>,
-) -> Result<Reply, Error> {
+async fn groups(asked: Asked<'_>, mut groups: Box<Groups>) -> Result<Reply, Error> {
+    let database = asked.database;
     let mut lookups = Lookups::default();
     lookups.prepare(database, &mut groups.search).await?;
-    let view = view(database, &groups.search.collection).await?;
+    let collection = asked.collection(&groups.search.collection).await?;
     let scratch = &database.shared.scratch;
-    view.state
-        .collection
-        .groups(&groups, scratch, patience)
+    collection
+        .groups(&groups, scratch, asked.patience)
         .map(Reply::Groups)
 }
 
-async fn matrix(
-    database: &Database,
-    matrix: &Matrix,
-    patience: Patience<'_>,
-) -> Result<Reply, Error> {
-    let view = view(database, &matrix.collection).await?;
+async fn matrix(asked: Asked<'_>, matrix: &Matrix) -> Result<Reply, Error> {
+    let collection = asked.collection(&matrix.collection).await?;
+    let shared = &asked.database.shared;
     // The lower half of the random bits is as random as all of them.
-    let seed = database.shared.host.random() as u64;
-    let scratch = &database.shared.scratch;
-    let rows = view
-        .state
-        .collection
-        .matrix(matrix, seed, scratch, patience);
+    let seed = shared.host.random() as u64;
+    let rows = collection.matrix(matrix, seed, &shared.scratch, asked.patience);
     rows.map(Reply::Matrix)
 }
 
 /// All searches of one collection see the same state of it.
-async fn batch(
-    database: &Database,
-    mut searches: Vec<Search>,
-    patience: Patience<'_>,
-) -> Result<Reply, Error> {
+async fn batch(asked: Asked<'_>, mut searches: Vec<Search>) -> Result<Reply, Error> {
+    let database = asked.database;
     let mut lookups = Lookups::default();
     for search in &mut searches {
         lookups.prepare(database, search).await?;
     }
-    let mut views: BTreeMap<&CollectionRef, Arc<View<Content>>> = BTreeMap::new();
+    let mut seen: BTreeMap<&CollectionRef, Collection> = BTreeMap::new();
     for search in &searches {
-        if !views.contains_key(&search.collection) {
-            views.insert(
-                &search.collection,
-                view(database, &search.collection).await?,
-            );
+        if !seen.contains_key(&search.collection) {
+            let collection = asked.collection(&search.collection).await?;
+            seen.insert(&search.collection, collection);
         }
     }
     let answers = searches.iter().map(|search| {
-        patience()?;
-        scored(database, &views[&search.collection], search)
+        (asked.patience)()?;
+        scored(database, &seen[&search.collection], search)
     });
     answers.collect::<Result<_, _>>().map(Reply::Batch)
 }
 
 fn aliases(database: &Database, name: &DatabaseName) -> Result<Reply, Error> {
-    known_database(name)?;
+    database.known(name)?;
     let catalog = &database.catalog.view().state;
     let here = catalog
         .aliases()

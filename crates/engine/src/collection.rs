@@ -34,7 +34,7 @@ pub(crate) struct Place {
 /// How much growing data there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct GrowingStats {
-    /// Live rows.
+    /// Rows that are not gone.
     pub rows: u64,
     /// Bytes in memory.
     pub bytes: u64,
@@ -76,7 +76,7 @@ impl Collection {
     /// How much growing data there is.
     pub fn growing(&self) -> GrowingStats {
         GrowingStats {
-            rows: self.growing.iter().map(|s| u64::from(s.live_rows())).sum(),
+            rows: self.growing.iter().map(|s| u64::from(s.kept_rows())).sum(),
             bytes: self
                 .growing
                 .iter()
@@ -110,6 +110,17 @@ impl Collection {
             let live = self.segment(at);
             let row = live.segment.block.ids.find(id)?;
             live.is_live(row).then_some(Place { segment: at, row })
+        })
+    }
+
+    /// As [`Collection::locate`], of concealed points too.
+    pub(crate) fn locate_kept(&self, id: IdRef<'_>) -> Option<Place> {
+        let count = self.sealed.len() + self.growing.len();
+        (0..count).rev().find_map(|at| {
+            let live = self.segment(at);
+            let row = live.segment.block.ids.find(id)?;
+            let kept = live.is_live(row) || live.deleted.concealed().contains(row);
+            kept.then_some(Place { segment: at, row })
         })
     }
 

@@ -6,6 +6,7 @@
 //! sealed, which bounds the time that any single write can take.
 
 use model::{Error, Schema};
+use rows::RowSet;
 
 use crate::block::RowBlock;
 use crate::segment::{LiveSegment, Segment};
@@ -22,30 +23,45 @@ pub(crate) fn push(
     block: RowBlock,
     schema: &Schema,
 ) -> Result<(), Error> {
-    growing.retain(|segment| segment.live_rows() > 0);
+    growing.retain(|segment| segment.kept_rows() > 0);
     if block.len() > 0 {
         growing.push(LiveSegment::new(Segment::growing(block)));
     }
     while let Some(from) = mergeable(growing) {
         let merged = merge(&growing[from..], schema)?;
+        let hidden = concealed(&growing[from..], &merged);
         growing.truncate(from);
-        growing.push(LiveSegment::new(Segment::growing(merged)));
+        let merged = LiveSegment::new(Segment::growing(merged));
+        growing.push(if hidden.is_empty() {
+            merged
+        } else {
+            merged.concealing(hidden)
+        });
     }
     Ok(())
 }
 
-/// The live rows of `segments` as one block.
+/// The rows of `merged` that are concealed in the segments that it was made of.
+fn concealed(segments: &[LiveSegment], merged: &RowBlock) -> RowSet {
+    let hidden = segments.iter().flat_map(|live| {
+        let ids = &live.segment.block.ids;
+        let rows = live.deleted.concealed().iter();
+        rows.filter_map(|row| merged.ids.find(ids.get(row)))
+    });
+    hidden.collect()
+}
+
+/// The rows of `segments` that are not gone, as one block.
 pub(crate) fn merge(segments: &[LiveSegment], schema: &Schema) -> Result<RowBlock, Error> {
-    let sources: Vec<_> = segments
-        .iter()
-        .map(|live| (&*live.segment.block, live.deleted.rows()))
-        .collect();
+    let gone: Vec<RowSet> = segments.iter().map(|live| live.deleted.gone()).collect();
+    let blocks = segments.iter().map(|live| &*live.segment.block);
+    let sources: Vec<_> = blocks.zip(&gone).collect();
     RowBlock::merge(&sources, schema)
 }
 
 /// Where the newest blocks begin that should become one.
 fn mergeable(growing: &[LiveSegment]) -> Option<usize> {
-    let size = |segment: &LiveSegment| segment.live_rows().max(1).ilog2() / FAN_IN.ilog2();
+    let size = |segment: &LiveSegment| segment.kept_rows().max(1).ilog2() / FAN_IN.ilog2();
     let newest = size(growing.last()?);
     let run = growing
         .iter()

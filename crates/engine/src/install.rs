@@ -55,28 +55,33 @@ impl Collection {
     fn install_sealed(&self, segment: Option<&Arc<Segment>>) -> Result<Self, Error> {
         let mut new = self.clone();
         let Some(segment) = segment else {
-            new.growing.retain(|live| live.live_rows() > 0);
+            new.growing.retain(|live| live.kept_rows() > 0);
             return Ok(new);
         };
         let mut moved = Vec::new();
+        let mut hidden = Vec::new();
         for live in &mut new.growing {
             let mut covered = Vec::new();
-            for row in live.live().iter() {
+            for row in live.kept().iter() {
                 if let Some(to) = same_row(&live.segment.block, row, &segment.block) {
                     covered.push(row);
                     moved.push(to);
+                    if !live.is_live(row) {
+                        hidden.push(to);
+                    }
                 }
             }
             if !covered.is_empty() {
                 *live = live.without(covered);
             }
         }
-        new.growing.retain(|live| live.live_rows() > 0);
+        new.growing.retain(|live| live.kept_rows() > 0);
         let gone = moved
             .into_iter()
             .collect::<RowSet>()
             .complement(segment.block.len());
-        new.sealed.push(self.current(segment)?.without(gone.iter()));
+        let sealed = self.current(segment)?.without(gone.iter());
+        new.sealed.push(concealing(sealed, hidden));
         Ok(new)
     }
 
@@ -87,18 +92,19 @@ impl Collection {
     ) -> Result<Self, Error> {
         let mut new = self.clone();
         let mut gone = Vec::new();
+        let mut hidden = Vec::new();
         for id in sources {
             let live = new.sealed.remove(self.sealed_position(&new, *id)?);
             let Some(segment) = segment else { continue };
             // Rows that were deleted before the job began are not in the segment, or there in a
             // later version from another source.
-            let deleted = live.deleted.rows().iter();
-            gone.extend(
-                deleted.filter_map(|row| same_row(&live.segment.block, row, &segment.block)),
-            );
+            let row_of = |row| same_row(&live.segment.block, row, &segment.block);
+            gone.extend(live.deleted.gone().iter().filter_map(row_of));
+            hidden.extend(live.deleted.concealed().iter().filter_map(row_of));
         }
         if let Some(segment) = segment {
-            new.sealed.push(self.current(segment)?.without(gone));
+            let merged = self.current(segment)?.without(gone);
+            new.sealed.push(concealing(merged, hidden));
         }
         Ok(new)
     }
@@ -134,6 +140,14 @@ impl Collection {
             .position(|live| live.segment.id == Some(id))
             .ok_or_else(|| Error::internal("a job worked on a segment that is gone"))
     }
+}
+
+/// `live` with these rows concealed.
+fn concealing(live: LiveSegment, hidden: Vec<RowId>) -> LiveSegment {
+    if hidden.is_empty() {
+        return live;
+    }
+    live.concealing(hidden.into_iter().collect())
 }
 
 /// The row of `into` that is the very `row` of `from`: the same point in the same version.

@@ -105,7 +105,7 @@ impl Job {
     pub fn rows(&self) -> u64 {
         self.sources
             .iter()
-            .map(|live| u64::from(live.live_rows()))
+            .map(|live| u64::from(live.kept_rows()))
             .sum()
     }
 
@@ -215,12 +215,12 @@ impl Job {
     }
 }
 
-/// The rows that a graph links: live ones that carry the vector; `None`: all.
+/// The rows that a graph links: those not gone that carry the vector; `None`: all.
 fn linked(live: &LiveSegment, present: Option<&BitSet>) -> Option<BitSet> {
     if live.deleted.rows().is_empty() {
         return present.cloned();
     }
-    let mut linked = live.deleted.live_bits(live.segment.block.len()).clone();
+    let mut linked = live.kept().to_bits(live.segment.block.len() as usize);
     if let Some(present) = present {
         linked.intersect_with(present);
     }

@@ -4,6 +4,7 @@ mod array;
 mod block;
 mod block_error;
 mod collection;
+mod conceal;
 mod deleted;
 mod facet;
 mod filter_cache;

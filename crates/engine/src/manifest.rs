@@ -30,6 +30,8 @@ pub struct SegmentManifest {
     pub rows: u32,
     /// Which rows are deleted; opaque, empty when none is.
     pub tombstones: Bytes,
+    /// Which rows are concealed; opaque, empty when none is.
+    pub concealed: Bytes,
     /// Its stored parts.
     pub parts: Vec<PartRef>,
 }
@@ -37,15 +39,17 @@ pub struct SegmentManifest {
 impl Collection {
     /// What a checkpoint of this state says; `None` while rows are growing, which it would lose.
     pub fn manifest(&self) -> Option<Manifest> {
-        if self.growing.iter().any(|live| live.live_rows() > 0) {
+        if self.growing.iter().any(|live| live.kept_rows() > 0) {
             return None;
         }
         let segments = self.sealed.iter().filter_map(|live| {
             let rows = live.segment.block.len();
+            let (tombstones, concealed) = live.deleted.encode(rows);
             Some(SegmentManifest {
                 id: live.segment.id?,
                 rows,
-                tombstones: live.deleted.encode(rows),
+                tombstones,
+                concealed,
                 parts: live.segment.parts().to_vec(),
             })
         });
@@ -95,7 +99,7 @@ impl Collection {
                     "a segment has another number of rows than recorded",
                 ));
             }
-            let deleted = Deleted::decode(stored.tombstones, stored.rows)?;
+            let deleted = Deleted::decode(stored.tombstones, stored.concealed, stored.rows)?;
             collection.sealed.push(LiveSegment {
                 segment: Arc::new(segment),
                 deleted: Arc::new(deleted),

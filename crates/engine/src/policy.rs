@@ -103,7 +103,7 @@ impl Collection {
 
     /// A sealed segment without live rows goes at once.
     fn due_drop(&self) -> Option<Job> {
-        let dead = self.sealed.iter().find(|live| live.live_rows() == 0)?;
+        let dead = self.sealed.iter().find(|live| live.kept_rows() == 0)?;
         Some(self.job(JobKind::Merge, vec![dead.clone()], false))
     }
 
@@ -144,7 +144,7 @@ impl Collection {
         let settings = &self.schema.segments;
         let hollow = self.sealed.iter().find(|live| {
             let rows = live.segment.block.len();
-            let deleted = rows - live.live_rows();
+            let deleted = rows - live.kept_rows();
             rows >= settings.vacuum_rows_min
                 && f64::from(deleted) > settings.vacuum_deleted_share * f64::from(rows)
         })?;
@@ -205,7 +205,7 @@ impl Collection {
     }
 
     fn weight(&self, live: &LiveSegment) -> u64 {
-        live.all_vector_bytes() + ROW_BYTES * u64::from(live.live_rows())
+        live.all_vector_bytes() + ROW_BYTES * u64::from(live.kept_rows())
     }
 
     fn segment_bytes_max(&self) -> u64 {

@@ -247,6 +247,24 @@ impl LiveSegment {
         }
     }
 
+    /// Number of rows that are live or concealed.
+    pub(crate) fn kept_rows(&self) -> u32 {
+        self.live_rows() + self.deleted.concealed().len() as u32
+    }
+
+    /// The rows that are live or concealed.
+    pub(crate) fn kept(&self) -> RowSet {
+        self.deleted.gone().complement(self.segment.block.len())
+    }
+
+    /// The same segment with exactly these of its kept rows concealed.
+    pub(crate) fn concealing(&self, concealed: RowSet) -> Self {
+        Self {
+            segment: Arc::clone(&self.segment),
+            deleted: Arc::new(self.deleted.concealing(concealed)),
+        }
+    }
+
     /// Number of live rows.
     pub(crate) fn live_rows(&self) -> u32 {
         self.segment.block.len() - self.deleted.rows().len() as u32

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use filter::{Compiled, compile, payload};
 use model::{
-    Error, Filter, NamedVectors, Object, Packed, Point, PointId, Target, UpsertMode, Vector,
-    VectorName, WriteOp,
+    Error, ErrorKind, Filter, NamedVectors, Object, Packed, Point, PointId, Subject, Target,
+    UpsertMode, Vector, VectorName, WriteOp,
 };
 use rows::RowId;
 
@@ -29,7 +29,7 @@ impl Collection {
     /// - `Invalid` when a vector has another dimension or kind than its field, a component that is
     ///   not finite, or a field that does not exist.
     /// - `Invalid` when a payload is nested too deep or too long.
-    /// - `AlreadyExists` when a vector field is added and there is another one of its name.
+    /// - `AlreadyExists` when a point must be new and is not, and when a vector field is added and there is another one of its name.
     pub fn apply(&self, op: &WriteOp) -> Result<Self, Error> {
         let draft = Draft::new(self);
         match op {
@@ -60,6 +60,9 @@ impl Collection {
             WriteOp::AddVector(field) => self.with_vector(field),
             WriteOp::DropVector(name) => self.without_vector(name),
             WriteOp::Configure(change) => self.configured(change),
+            WriteOp::Conceal { ids } => Ok(self.concealed(ids)),
+            WriteOp::Reveal { ids } => Ok(self.revealed_again(ids)),
+            WriteOp::Purge => draft.purge(),
         }
     }
 }
@@ -130,21 +133,27 @@ impl<'c> Draft<'c> {
         let condition = Condition::new(condition, &sources);
         let mut written = self.builder(points.len());
         for (at, point) in order.iter().enumerate() {
-            if order.get(at + 1).is_some_and(|next| next.id == point.id) {
+            let repeated = order.get(at + 1).is_some_and(|next| next.id == point.id);
+            let kept = self.old.locate_kept((&point.id).into());
+            if mode == UpsertMode::InsertNew && (repeated || kept.is_some()) {
+                return Err(taken(&point.id));
+            }
+            if repeated {
                 continue;
             }
-            let place = self.old.locate((&point.id).into());
-            let wanted = match (mode, place) {
+            let is_live = |place: &Place| self.old.segment(place.segment).is_live(place.row);
+            let wanted = match (mode, kept.filter(is_live)) {
                 (UpsertMode::Upsert | UpsertMode::UpdateOnly, Some(place)) => {
                     condition.holds(place)
                 }
-                (UpsertMode::Upsert | UpsertMode::InsertOnly, None) => true,
-                (UpsertMode::InsertOnly, Some(_)) | (UpsertMode::UpdateOnly, None) => false,
+                (UpsertMode::Upsert | UpsertMode::InsertOnly | UpsertMode::InsertNew, None) => true,
+                (UpsertMode::InsertOnly | UpsertMode::InsertNew, Some(_))
+                | (UpsertMode::UpdateOnly, None) => false,
             };
             if !wanted {
                 continue;
             }
-            if let Some(place) = place {
+            if let Some(place) = kept {
                 self.delete_row(place);
             }
             let payload = pack(&point.payload)?;
@@ -162,13 +171,25 @@ impl<'c> Draft<'c> {
             Target::Ids(ids) => {
                 let ids = ascending(ids);
                 ids.into_iter()
-                    .filter_map(|id| self.old.locate(id.into()))
+                    .filter_map(|id| self.old.locate_kept(id.into()))
                     .collect()
             }
             Target::Filter(filter) => self.old.matching(filter),
         };
         for place in places {
             self.delete_row(place);
+        }
+        let nothing = self.builder(0);
+        self.finish(nothing)
+    }
+
+    /// Deletes all concealed points.
+    fn purge(mut self) -> Result<Collection, Error> {
+        let old = self.old;
+        for (segment, live) in old.segments().enumerate() {
+            for row in live.deleted.concealed().iter() {
+                self.delete_row(Place { segment, row });
+            }
         }
         let nothing = self.builder(0);
         self.finish(nothing)
@@ -286,6 +307,16 @@ impl<'a> Condition<'a> {
             .as_ref()
             .is_none_or(|compiled| compiled[place.segment].matches(place.row))
     }
+}
+
+/// A point that should have been new.
+fn taken(id: &PointId) -> Error {
+    let message = format!("a point with id {id} exists already");
+    Error::new(
+        ErrorKind::AlreadyExists,
+        Subject::Point(id.clone()),
+        message,
+    )
 }
 
 /// Nothing for a payload without fields.

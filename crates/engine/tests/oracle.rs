@@ -202,6 +202,7 @@ fn writes() -> impl Strategy<Value = WriteOp> {
         UpsertMode::Upsert,
         UpsertMode::InsertOnly,
         UpsertMode::UpdateOnly,
+        UpsertMode::InsertNew,
     ]);
     let some_path = prop::option::of(prop::sample::select(vec![path("o"), path("o.y")]));
     let updates = prop::collection::vec((ids(), vectors()), 1..3);
@@ -210,6 +211,9 @@ fn writes() -> impl Strategy<Value = WriteOp> {
         8 => (points(), mode, maybe())
             .prop_map(|(points, mode, condition)| WriteOp::Upsert { points, mode, condition }),
         2 => targets().prop_map(|target| WriteOp::Delete { target }),
+        2 => prop::collection::vec(ids(), 1..8).prop_map(|ids| WriteOp::Conceal { ids }),
+        2 => prop::collection::vec(ids(), 1..8).prop_map(|ids| WriteOp::Reveal { ids }),
+        1 => Just(WriteOp::Purge),
         2 => (targets(), payloads(), some_path)
             .prop_map(|(target, payload, at)| WriteOp::SetPayload { target, payload, at }),
         1 => (targets(), payloads())
@@ -329,6 +333,21 @@ impl Pair {
     }
 
     fn check(&self, filter: &Filter, query: &[i8]) -> Result<(), TestCaseError> {
+        self.check_seen(filter, query)?;
+        let concealed = self.oracle.concealed();
+        prop_assert_eq!(self.collection.concealed_ids(), concealed.clone());
+        if concealed.is_empty() {
+            return Ok(());
+        }
+        let unveiled = Self {
+            collection: self.collection.unveiled(),
+            oracle: self.oracle.unveiled(),
+            ..Self::new()
+        };
+        unveiled.check_seen(filter, query)
+    }
+
+    fn check_seen(&self, filter: &Filter, query: &[i8]) -> Result<(), TestCaseError> {
         self.check_points()?;
         let matching = self.oracle.matching(Some(filter));
         prop_assert_eq!(
@@ -367,6 +386,16 @@ impl Pair {
                 .collect();
             prop_assert_eq!(record.vectors.as_ref(), Some(&vectors));
         }
+        let from_the_end = |before, limit| {
+            let last = self.collection.last(before, limit, &select).unwrap();
+            last.into_iter().map(|record| record.id).collect::<Vec<_>>()
+        };
+        let mut backwards: Vec<PointId> = ids.iter().rev().cloned().collect();
+        prop_assert_eq!(from_the_end(None, usize::MAX), backwards.clone());
+        let middle = ids.get(ids.len() / 2);
+        backwards.retain(|id| middle.is_none_or(|middle| id < middle));
+        backwards.truncate(5);
+        prop_assert_eq!(from_the_end(middle, 5), backwards);
         let missing = [PointId::Num(9999)];
         prop_assert_eq!(
             self.collection.retrieve(&missing, &select).unwrap().len(),

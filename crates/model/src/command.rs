@@ -12,6 +12,17 @@ use crate::{CollectionName, CollectionRef, DatabaseName, FieldPath, Filter, Obje
 /// A change of the catalog or of one collection.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
+    /// Creates a database. `AlreadyExists` when there is one of the name.
+    CreateDatabase {
+        /// Its name.
+        database: DatabaseName,
+    },
+    /// Drops a database with its collections, aliases, attributes and snapshots. Replies
+    /// `Outcome::Existed`; `Invalid` about [`DatabaseName::DEFAULT`], which always exists.
+    DropDatabase {
+        /// Which.
+        database: DatabaseName,
+    },
     /// Creates a collection. `AlreadyExists` when a collection or alias has the name.
     CreateCollection {
         /// Where.
@@ -132,6 +143,20 @@ pub enum WriteOp {
         /// Which.
         target: Target,
     },
+    /// Conceals points: until they are revealed, no read sees them that does not ask for it
+    /// ([`Query::WithConcealed`](crate::Query)), and no other operation finds them, except that
+    /// `Delete` by id deletes them and an upsert takes their ids. Missing ids are ignored.
+    Conceal {
+        /// Their ids.
+        ids: Vec<PointId>,
+    },
+    /// Makes concealed points as if they had never been concealed. Other ids are ignored.
+    Reveal {
+        /// Their ids.
+        ids: Vec<PointId>,
+    },
+    /// Deletes all concealed points.
+    Purge,
     /// Merges `payload` into the points' payloads, top-level fields at `at` (or the root); a null
     /// value removes its field.
     SetPayload {
@@ -208,6 +233,9 @@ pub enum UpsertMode {
     InsertOnly,
     /// Those that exist.
     UpdateOnly,
+    /// All, or none: `AlreadyExists` about the first id that is taken, by a concealed point too, or
+    /// that comes twice.
+    InsertNew,
 }
 
 /// A point to be written.

@@ -125,6 +125,15 @@ impl Error {
         Self::new(ErrorKind::Internal, Subject::Request, message)
     }
 
+    /// The database `name` does not exist.
+    pub fn no_database(name: &str) -> Self {
+        Self::new(
+            ErrorKind::NotFound,
+            Subject::Database(name.into()),
+            alloc::format!("database `{name}` does not exist"),
+        )
+    }
+
     /// The collection `name` does not exist.
     pub fn no_collection(name: &str) -> Self {
         Self::new(

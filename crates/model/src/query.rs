@@ -11,6 +11,9 @@ use crate::{CollectionRef, DatabaseName, Error, FieldPath, Filter, PointId, Rank
 /// A question to the database; each variant names its [`Reply`](crate::Reply).
 #[derive(Clone, Debug, PartialEq)]
 pub enum Query {
+    /// `Reply::Databases`: all databases, in the order in which they were created;
+    /// [`DatabaseName::DEFAULT`] first.
+    ListDatabases,
     /// `Reply::Collections`: collections of a database, ascending by name.
     ListCollections(DatabaseName),
     /// `Reply::Aliases`: all aliases of a database.
@@ -56,6 +59,22 @@ pub enum Query {
         /// What to return of each.
         select: Select,
     },
+    /// `Reply::Records`: the last points before an id, descending by id.
+    ScrollBack {
+        /// Collection or alias.
+        collection: CollectionRef,
+        /// Only points with smaller ids; `None`: all.
+        before: Option<PointId>,
+        /// Points to return.
+        limit: usize,
+        /// What to return of each.
+        select: Select,
+    },
+    /// `Reply::Ids`: the concealed points, ascending.
+    ListConcealed(CollectionRef),
+    /// The reply of `query`, as if no point were concealed; see
+    /// [`WriteOp::Conceal`](crate::WriteOp).
+    WithConcealed(Box<Query>),
     /// `Reply::Count`.
     Count {
         /// Collection or alias.

@@ -9,7 +9,7 @@ use crate::aggregate::{FacetHit, Group, MatrixRows};
 use crate::schema::Schema;
 use crate::snapshot::SnapshotInfo;
 use crate::vector::NamedVectors;
-use crate::{CollectionName, Error, FieldPath, Object, PointId, Timestamp, Upkeep};
+use crate::{CollectionName, DatabaseName, Error, FieldPath, Object, PointId, Timestamp, Upkeep};
 
 /// The result of a [`Command`](crate::Command).
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +34,8 @@ pub enum Outcome {
 /// The result of a [`Query`](crate::Query); each query variant names its reply.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reply {
+    /// Names, in the order in which they were created.
+    Databases(Vec<DatabaseName>),
     /// Names, ascending.
     Collections(Vec<CollectionName>),
     /// Aliases and the collections that they point to, ascending by alias.
@@ -52,6 +54,8 @@ pub enum Reply {
     Attributes(Arc<Object>),
     /// Points.
     Records(Vec<Record>),
+    /// Ids, ascending.
+    Ids(Vec<PointId>),
     /// One page of a scroll.
     Page {
         /// The points, each with its `order_value` when ordered by one.

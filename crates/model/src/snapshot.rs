@@ -34,6 +34,14 @@ pub enum SnapshotScope {
 }
 
 impl SnapshotScope {
+    /// The database that it is about, or in.
+    pub fn database(&self) -> &DatabaseName {
+        match self {
+            Self::Collection(collection) | Self::Shard { collection, .. } => &collection.database,
+            Self::Database(database) => database,
+        }
+    }
+
     /// The collection that it is about, or none for a whole database.
     pub fn collection(&self) -> Option<&CollectionRef> {
         match self {

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use model::filter::Test;
 use model::{
-    Dim, Element, Error, FieldPath, Filter, Metric, NamedVectors, Object, Point, PointId, Scalar,
-    Schema, Step, Target, UpsertMode, Value, Vector, VectorKind, VectorName, WriteOp,
+    Dim, Element, Error, ErrorKind, FieldPath, Filter, Metric, NamedVectors, Object, Point,
+    PointId, Scalar, Schema, Step, Subject, Target, UpsertMode, Value, Vector, VectorKind,
+    VectorName, WriteOp,
 };
 
 /// A point as the oracle keeps it.
@@ -26,6 +27,7 @@ pub struct Oracle {
     schema: Schema,
     operation: u64,
     points: BTreeMap<PointId, OraclePoint>,
+    concealed: BTreeMap<PointId, OraclePoint>,
 }
 
 impl Oracle {
@@ -35,6 +37,7 @@ impl Oracle {
             schema,
             operation: 0,
             points: BTreeMap::new(),
+            concealed: BTreeMap::new(),
         }
     }
 
@@ -46,6 +49,18 @@ impl Oracle {
     /// All points, ascending by id.
     pub fn points(&self) -> &BTreeMap<PointId, OraclePoint> {
         &self.points
+    }
+
+    /// Ids of the concealed points, ascending.
+    pub fn concealed(&self) -> Vec<PointId> {
+        self.concealed.keys().cloned().collect()
+    }
+
+    /// The same collection with nothing concealed.
+    pub fn unveiled(&self) -> Self {
+        let mut all = self.clone();
+        all.points.append(&mut all.concealed);
+        all
     }
 
     /// Ids of the points that match, ascending.
@@ -110,6 +125,7 @@ impl Oracle {
             } => {
                 for id in ids {
                     self.points.remove(id);
+                    self.concealed.remove(id);
                 }
                 Ok(())
             }
@@ -148,6 +164,25 @@ impl Oracle {
                     point.vectors.retain(|name, _| !names.contains(name))
                 })
             }
+            WriteOp::Conceal { ids } => {
+                for id in ids {
+                    let taken = self.points.remove(id);
+                    self.concealed
+                        .extend(taken.map(|point| (id.clone(), point)));
+                }
+                Ok(())
+            }
+            WriteOp::Reveal { ids } => {
+                for id in ids {
+                    let taken = self.concealed.remove(id);
+                    self.points.extend(taken.map(|point| (id.clone(), point)));
+                }
+                Ok(())
+            }
+            WriteOp::Purge => {
+                self.concealed.clear();
+                Ok(())
+            }
             WriteOp::AddVector(_) | WriteOp::DropVector(_) => {
                 panic!("the fields of the oracle are fixed")
             }
@@ -163,6 +198,20 @@ impl Oracle {
     ) -> Result<(), Error> {
         let before = self.points.clone();
         for point in points {
+            self.prepare(&point.vectors)?;
+        }
+        let mut seen = BTreeSet::new();
+        for point in points {
+            let taken = before.contains_key(&point.id) || self.concealed.contains_key(&point.id);
+            if mode == UpsertMode::InsertNew && (taken || !seen.insert(&point.id)) {
+                return Err(Error::new(
+                    ErrorKind::AlreadyExists,
+                    Subject::Point(point.id.clone()),
+                    "it is not new",
+                ));
+            }
+        }
+        for point in points {
             let new = OraclePoint {
                 version: self.operation,
                 payload: point.payload.clone(),
@@ -172,10 +221,12 @@ impl Oracle {
                 (Some(old), UpsertMode::Upsert | UpsertMode::UpdateOnly) => {
                     condition.is_none_or(|filter| matches(filter, &point.id, old))
                 }
-                (None, UpsertMode::Upsert | UpsertMode::InsertOnly) => true,
-                (Some(_), UpsertMode::InsertOnly) | (None, UpsertMode::UpdateOnly) => false,
+                (None, UpsertMode::Upsert | UpsertMode::InsertOnly | UpsertMode::InsertNew) => true,
+                (Some(_), UpsertMode::InsertOnly | UpsertMode::InsertNew)
+                | (None, UpsertMode::UpdateOnly) => false,
             };
             if wanted {
+                self.concealed.remove(&point.id);
                 self.points.insert(point.id.clone(), new);
             }
         }

@@ -53,6 +53,7 @@ fn encode_segment(segment: &SegmentManifest, content: &Content) -> Option<Segmen
         id: Ulid::from_bytes(segment.id.0.to_be_bytes()),
         rows: segment.rows,
         tombstones: segment.tombstones.clone(),
+        concealed: segment.concealed.clone(),
         parts: parts.collect::<Option<Vec<_>>>()?,
     })
 }
@@ -66,6 +67,7 @@ pub(super) fn restore(state: CollectionState, parts: &PartSet) -> Result<Collect
         id: SegmentId(u128::from_be_bytes(segment.id.to_bytes())),
         rows: segment.rows,
         tombstones: segment.tombstones,
+        concealed: segment.concealed,
         parts: segment.parts.into_iter().map(part_ref).collect(),
     });
     let manifest = Manifest {

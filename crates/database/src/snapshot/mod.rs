@@ -25,7 +25,6 @@ use model::{
 use storage::codec::{CatalogChange, SnapshotEntry};
 use storage::{Ulid, snapshot};
 
-use crate::catalog::known_database;
 use crate::database::Database;
 use crate::housekeeping::Housekeeping;
 use crate::pins::Hold;
@@ -83,7 +82,7 @@ impl Database {
                 SnapshotScope::Shard { collection, shard }
             }
             SnapshotScope::Database(database) => {
-                known_database(database)?;
+                self.known(database)?;
                 scope.clone()
             }
         })

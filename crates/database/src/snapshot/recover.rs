@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use model::{
-    ArchiveOf, ByteSource, CollectionRef, Error, Outcome, Schema, SnapshotLocation,
+    ArchiveOf, ByteSource, CollectionRef, DatabaseName, Error, Outcome, Schema, SnapshotLocation,
     SnapshotRecovery, SnapshotScope,
 };
 use storage::codec::{self, CatalogChange, CollectionState};
@@ -16,7 +16,7 @@ use storage::snapshot::{Manifest, Scope, Unpacker};
 use storage::{BlobKey, Ulid};
 
 use super::{Work, known_shard};
-use crate::catalog::{Registered, known_database};
+use crate::catalog::Registered;
 use crate::collection::recover;
 use crate::database::Database;
 use crate::shared::collection_prefix;
@@ -27,7 +27,7 @@ impl Database {
         recovery: SnapshotRecovery,
         location: SnapshotLocation,
     ) -> Result<Outcome, Error> {
-        check_target(&recovery.into)?;
+        check_target(self, &recovery.into)?;
         let source: Box<dyn ByteSource> = match location {
             SnapshotLocation::Kept(name) => {
                 let scope = recovery.into.clone();
@@ -66,7 +66,7 @@ impl Database {
         recovery: SnapshotRecovery,
         source: Box<dyn ByteSource>,
     ) -> Result<Outcome, Error> {
-        check_target(&recovery.into)?;
+        check_target(self, &recovery.into)?;
         let waiting = recovery.waiting;
         let work = carry_out(self.me()?, recovery, source);
         Ok(match self.beside(waiting, work).await? {
@@ -112,14 +112,14 @@ impl Database {
 }
 
 /// What can be said before anything is read.
-fn check_target(into: &SnapshotScope) -> Result<(), Error> {
+fn check_target(database: &Database, into: &SnapshotScope) -> Result<(), Error> {
     match into {
-        SnapshotScope::Collection(collection) => known_database(&collection.database),
+        SnapshotScope::Collection(collection) => database.known(&collection.database),
         SnapshotScope::Shard { collection, shard } => {
-            known_database(&collection.database)?;
+            database.known(&collection.database)?;
             known_shard(*shard)
         }
-        SnapshotScope::Database(database) => known_database(database),
+        SnapshotScope::Database(name) => database.known(name),
     }
 }
 
@@ -159,7 +159,7 @@ async fn carry_out(
         Scope::Database => Some(manifest.aliases),
     };
     let change = CatalogChange::Restore {
-        database: model::DatabaseName::default(),
+        database: recovery.into.database().clone(),
         collections,
         aliases,
     };
@@ -188,15 +188,11 @@ async fn rename(
         Scope::Database => true,
     };
     let Some(name) = database.target(into) else {
-        let names = || {
-            manifest
-                .collections
-                .iter()
-                .map(|entry| &entry.name.database)
-        };
-        names().try_for_each(known_database)?;
         return match whole {
-            true => Ok(()),
+            true => {
+                move_into(into.database(), manifest);
+                Ok(())
+            }
             false => Err(Error::invalid(
                 "this is a snapshot of one collection and not of the whole database",
             )),
@@ -211,6 +207,16 @@ async fn rename(
         _ => Err(Error::invalid(
             "this is a snapshot of a whole database and not of one collection",
         )),
+    }
+}
+
+/// What was in one database is in `database` from now on.
+fn move_into(database: &DatabaseName, manifest: &mut Manifest) {
+    for entry in &mut manifest.collections {
+        entry.name.database = database.clone();
+    }
+    for (alias, _) in &mut manifest.aliases {
+        alias.database = database.clone();
     }
 }
 

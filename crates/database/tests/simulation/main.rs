@@ -6,6 +6,7 @@
 extern crate skerry_database as database;
 
 mod catalog;
+mod conceal;
 mod crash;
 mod fault;
 mod snapshot;

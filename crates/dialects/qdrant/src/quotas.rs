@@ -232,7 +232,10 @@ pub(crate) fn consumes(operation: &WriteOp) -> bool {
         WriteOp::Delete { .. }
         | WriteOp::DropIndex(_)
         | WriteOp::DropVector(_)
-        | WriteOp::Configure(_) => false,
+        | WriteOp::Configure(_)
+        | WriteOp::Conceal { .. }
+        | WriteOp::Reveal { .. }
+        | WriteOp::Purge => false,
     }
 }
 
@@ -255,7 +258,10 @@ pub(crate) fn filter_of(operation: &WriteOp) -> Option<&Filter> {
         | WriteOp::DropIndex(_)
         | WriteOp::AddVector(_)
         | WriteOp::DropVector(_)
-        | WriteOp::Configure(_) => None,
+        | WriteOp::Configure(_)
+        | WriteOp::Conceal { .. }
+        | WriteOp::Reveal { .. }
+        | WriteOp::Purge => None,
     }
 }
 

@@ -277,13 +277,18 @@ pub(crate) async fn query(call: &Call<'_>, query: Query) -> Result<Reply, Failur
 /// The collection that a query is about, and its filter over points.
 fn subject(query: &Query) -> Option<(&CollectionRef, Option<&Filter>)> {
     match query {
-        Query::ListCollections(_) | Query::ListAliases(_) | Query::ReadAttributes(_) => None,
+        Query::ListDatabases
+        | Query::ListCollections(_)
+        | Query::ListAliases(_)
+        | Query::ReadAttributes(_) => None,
         Query::ListSnapshots(scope) => scope.collection().map(|collection| (collection, None)),
         Query::CollectionExists(collection)
         | Query::DescribeCollection(collection)
         | Query::ReadSchema(collection)
         | Query::MeasureCollection(collection)
         | Query::WatchUpkeep(collection)
+        | Query::ListConcealed(collection)
+        | Query::ScrollBack { collection, .. }
         | Query::Retrieve { collection, .. } => Some((collection, None)),
         Query::Scroll {
             collection, filter, ..
@@ -297,7 +302,7 @@ fn subject(query: &Query) -> Option<(&CollectionRef, Option<&Filter>)> {
             let search = filtered.or(searches.first())?;
             Some((&search.collection, search.filter.as_ref()))
         }
-        Query::Within { query, .. } => subject(query),
+        Query::Within { query, .. } | Query::WithConcealed(query) => subject(query),
         Query::Groups(groups) => {
             let search = &groups.search;
             Some((&search.collection, search.filter.as_ref()))

@@ -51,6 +51,16 @@ pub enum CatalogChange {
         /// Its identity.
         id: Ulid,
     },
+    /// A database came into being.
+    CreateDatabase {
+        /// Its name.
+        database: DatabaseName,
+    },
+    /// A database, and all that is in it, went away.
+    DropDatabase {
+        /// Its name.
+        database: DatabaseName,
+    },
     /// Collections took the place of those of their names.
     Restore {
         /// In which database.
@@ -91,6 +101,8 @@ pub struct CatalogState {
     pub attributes: Vec<(DatabaseName, Object)>,
     /// Snapshots, oldest first.
     pub snapshots: Vec<SnapshotEntry>,
+    /// Databases but the one that always exists, in the order in which they were created.
+    pub databases: Vec<DatabaseName>,
 }
 
 impl Codec for CatalogChange {
@@ -145,6 +157,14 @@ impl Codec for CatalogChange {
                 collections.encode(out)?;
                 aliases.encode(out)
             }
+            Self::CreateDatabase { database } => {
+                out.u8(8);
+                database.encode(out)
+            }
+            Self::DropDatabase { database } => {
+                out.u8(9);
+                database.encode(out)
+            }
         }
     }
 
@@ -177,6 +197,12 @@ impl Codec for CatalogChange {
                 database: Codec::decode(input)?,
                 collections: Codec::decode(input)?,
                 aliases: Codec::decode(input)?,
+            },
+            8 => Self::CreateDatabase {
+                database: Codec::decode(input)?,
+            },
+            9 => Self::DropDatabase {
+                database: Codec::decode(input)?,
             },
             _ => return Err(input.malformed("a kind of catalog change")),
         })
@@ -226,7 +252,8 @@ impl Codec for CatalogState {
         self.collections.encode(out)?;
         self.aliases.encode(out)?;
         self.attributes.encode(out)?;
-        self.snapshots.encode(out)
+        self.snapshots.encode(out)?;
+        self.databases.encode(out)
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
@@ -235,6 +262,7 @@ impl Codec for CatalogState {
             aliases: Codec::decode(input)?,
             attributes: Codec::decode(input)?,
             snapshots: Codec::decode(input)?,
+            databases: Codec::decode(input)?,
         })
     }
 }
@@ -343,6 +371,12 @@ mod tests {
         let mut changes = vec![
             CatalogChange::Reserve { ids: vec![id, id] },
             CatalogChange::LetGo { id },
+            CatalogChange::CreateDatabase {
+                database: DatabaseName::default(),
+            },
+            CatalogChange::DropDatabase {
+                database: DatabaseName::default(),
+            },
             restore(None),
             restore(Some(vec![(books.clone(), books.name.clone())])),
         ];
@@ -356,6 +390,7 @@ mod tests {
         }
         let state = CatalogState {
             snapshots: snapshots(),
+            databases: vec![DatabaseName::default()],
             ..CatalogState::default()
         };
         let bytes = to_bytes(&state).unwrap();

@@ -26,6 +26,8 @@ pub struct SegmentEntry {
     pub rows: u32,
     /// Its deleted rows, opaque here.
     pub tombstones: Bytes,
+    /// Its concealed rows, opaque here.
+    pub concealed: Bytes,
     /// Its part files.
     pub parts: Vec<PartEntry>,
 }
@@ -83,6 +85,7 @@ impl Codec for SegmentEntry {
         self.id.encode(out)?;
         out.u32(self.rows);
         out.bytes(&self.tombstones);
+        out.bytes(&self.concealed);
         self.parts.encode(out)
     }
 
@@ -91,6 +94,7 @@ impl Codec for SegmentEntry {
             id: Codec::decode(input)?,
             rows: input.u32()?,
             tombstones: Bytes::copy_from_slice(input.bytes()?),
+            concealed: Bytes::copy_from_slice(input.bytes()?),
             parts: Codec::decode(input)?,
         })
     }

@@ -410,6 +410,7 @@ fn operations() -> impl Strategy<Value = WriteOp> {
         Just(UpsertMode::Upsert),
         Just(UpsertMode::InsertOnly),
         Just(UpsertMode::UpdateOnly),
+        Just(UpsertMode::InsertNew),
     ];
     prop_oneof![
         (vec(point, 0..4), mode, option::of(filters())).prop_map(|(points, mode, condition)| {
@@ -440,6 +441,9 @@ fn operations() -> impl Strategy<Value = WriteOp> {
         paths().prop_map(WriteOp::DropIndex),
         vector_fields().prop_map(WriteOp::AddVector),
         vector_names().prop_map(WriteOp::DropVector),
+        vec(ids(), 0..3).prop_map(|ids| WriteOp::Conceal { ids }),
+        vec(ids(), 0..3).prop_map(|ids| WriteOp::Reveal { ids }),
+        Just(WriteOp::Purge),
         config_changes().prop_map(WriteOp::Configure),
     ]
 }
@@ -512,14 +516,17 @@ fn collection_states() -> impl Strategy<Value = CollectionState> {
     let part =
         (role, ulids(), any::<u64>()).prop_map(|(role, id, bytes)| PartEntry { role, id, bytes });
     let tombstones = vec(any::<u8>(), 0..30).prop_map(Bytes::from);
-    let segment = (ulids(), any::<u32>(), tombstones, vec(part, 0..4)).prop_map(
-        |(id, rows, tombstones, parts)| SegmentEntry {
-            id,
-            rows,
-            tombstones,
-            parts,
-        },
-    );
+    let rows = (any::<u32>(), tombstones.clone(), tombstones);
+    let segment =
+        (ulids(), rows, vec(part, 0..4)).prop_map(|(id, (rows, tombstones, concealed), parts)| {
+            SegmentEntry {
+                concealed,
+                id,
+                rows,
+                tombstones,
+                parts,
+            }
+        });
     (schemas(), any::<u64>(), vec(segment, 0..4)).prop_map(|(schema, operation, segments)| {
         CollectionState {
             schema,

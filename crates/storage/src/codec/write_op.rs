@@ -50,6 +50,8 @@ impl Codec for WriteOp {
             Self::AddVector(field) => field.encode(out),
             Self::DropVector(name) => name.encode(out),
             Self::Configure(change) => change.encode(out),
+            Self::Conceal { ids } | Self::Reveal { ids } => ids.encode(out),
+            Self::Purge => Ok(()),
         }
     }
 
@@ -92,6 +94,13 @@ impl Codec for WriteOp {
             10 => Self::Configure(Codec::decode(input)?),
             11 => Self::AddVector(Codec::decode(input)?),
             12 => Self::DropVector(Codec::decode(input)?),
+            13 => Self::Conceal {
+                ids: Codec::decode(input)?,
+            },
+            14 => Self::Reveal {
+                ids: Codec::decode(input)?,
+            },
+            15 => Self::Purge,
             _ => return Err(input.malformed("a kind of operation")),
         })
     }
@@ -129,13 +138,16 @@ fn code(operation: &WriteOp) -> u8 {
         WriteOp::Configure(_) => 10,
         WriteOp::AddVector(_) => 11,
         WriteOp::DropVector(_) => 12,
+        WriteOp::Conceal { .. } => 13,
+        WriteOp::Reveal { .. } => 14,
+        WriteOp::Purge => 15,
     }
 }
 
 unit_codes!(
     UpsertMode,
     "a mode of upsert",
-    [Upsert = 0, InsertOnly = 1, UpdateOnly = 2]
+    [Upsert = 0, InsertOnly = 1, UpdateOnly = 2, InsertNew = 3]
 );
 
 impl Codec for Target {

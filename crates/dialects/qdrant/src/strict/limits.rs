@@ -263,7 +263,10 @@ impl<'a> Limits<'a> {
                 | WriteOp::DropIndex(_)
                 | WriteOp::AddVector(_)
                 | WriteOp::DropVector(_)
-                | WriteOp::Configure(_) => (1, None),
+                | WriteOp::Configure(_)
+                | WriteOp::Conceal { .. }
+                | WriteOp::Reveal { .. }
+                | WriteOp::Purge => (1, None),
             };
             self.operations.set(self.operations.get() + cost);
             if let Some(filter) = filter {
