@@ -5,8 +5,9 @@ use std::sync::Arc;
 use model::aggregate::{FacetHit, FacetValue, Group, GroupKey, Groups, MatrixRows};
 use model::reply::OrderValue;
 use model::{
-    CollectionInfo, CollectionRef, CollectionSize, Error, FieldPath, Metric, PlannedTask, PointId,
-    Query, Rank, Reply, ScoredPoint, Search, SegmentSize, Status, Task, TaskEnd, Upkeep,
+    CollectionInfo, CollectionRef, CollectionSize, DatabaseName, Error, FieldPath, Metric,
+    PlannedTask, PointId, Query, Rank, Reply, ScoredPoint, Search, SegmentSize, Status, Task,
+    TaskEnd, Upkeep,
 };
 
 use super::World;
@@ -109,6 +110,23 @@ fn describe(world: &World, collection: &CollectionRef) -> Result<Reply, Error> {
 
 pub(super) fn answer(world: &World, query: Query) -> Result<Reply, Error> {
     match query {
+        Query::ListDatabases => Ok(Reply::Databases(vec![DatabaseName::default()])),
+        Query::ListConcealed(collection) => {
+            let found = world.find(&collection);
+            found.map(|_| Reply::Ids(vec![PointId::Num(3)]))
+        }
+        Query::WithConcealed(query) => answer(world, *query),
+        Query::ScrollBack {
+            collection,
+            limit,
+            select,
+            ..
+        } => {
+            let of = world.find(&collection)?;
+            let ids = [2_u64, 1].into_iter().take(limit);
+            let records = ids.map(|id| world.record(of, id.into(), &select));
+            Ok(Reply::Records(records.collect()))
+        }
         Query::ListCollections(_) => Ok(Reply::Collections(world.listed())),
         Query::ListAliases(_) => Ok(Reply::Aliases(world.aliases())),
         Query::ListSnapshots(scope) => {

@@ -126,6 +126,8 @@ impl World {
 
 fn carry_out(world: &World, command: Command) -> Result<Outcome, Error> {
     match command {
+        Command::CreateDatabase { .. } => Ok(Outcome::Done),
+        Command::DropDatabase { .. } => Ok(Outcome::Existed(false)),
         Command::CreateCollection { collection, .. } => match world.find(&collection) {
             Ok(_) => Err(Error::new(
                 model::ErrorKind::AlreadyExists,
