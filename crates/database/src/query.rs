@@ -89,6 +89,33 @@ async fn in_time(asked: Asked<'_>, query: Query) -> Result<Reply, Error> {
         Query::MeasureCollection(name) => measure(database, &name).await,
         Query::WatchUpkeep(name) => watch(database, &name).await,
         Query::ReadAttributes(name) => attributes(database, &name),
+        Query::ListFields(name) => {
+            let collection = asked.collection(&name).await?;
+            Ok(Reply::Fields(collection.payload_fields()))
+        }
+        Query::ListConcealed(name) => {
+            let view = view(database, &name).await?;
+            Ok(Reply::Ids(view.state.collection.concealed_ids()))
+        }
+        query @ (Query::Retrieve { .. }
+        | Query::Scroll { .. }
+        | Query::ScrollBack { .. }
+        | Query::Count { .. }) => points(asked, query).await,
+        Query::Search(mut search) => {
+            Lookups::default().prepare(database, &mut search).await?;
+            let collection = asked.collection(&search.collection).await?;
+            scored(database, &collection, &search)
+        }
+        Query::SearchBatch(searches) => batch(asked, searches).await,
+        Query::Groups(query) => groups(asked, query).await,
+        Query::Facet(query) => facet(asked, &query).await,
+        Query::Matrix(query) => matrix(asked, &query).await,
+    }
+}
+
+/// Points by id, page by page, from the end, or how many there are.
+async fn points(asked: Asked<'_>, query: Query) -> Result<Reply, Error> {
+    match query {
         Query::Retrieve {
             collection,
             ids,
@@ -121,10 +148,6 @@ async fn in_time(asked: Asked<'_>, query: Query) -> Result<Reply, Error> {
             let records = collection.last(before.as_ref(), limit, &select);
             records.map(Reply::Records)
         }
-        Query::ListConcealed(name) => {
-            let view = view(database, &name).await?;
-            Ok(Reply::Ids(view.state.collection.concealed_ids()))
-        }
         Query::Count {
             collection,
             filter,
@@ -133,15 +156,7 @@ async fn in_time(asked: Asked<'_>, query: Query) -> Result<Reply, Error> {
             let collection = asked.collection(&collection).await?;
             collection.count(filter.as_ref(), exact).map(Reply::Count)
         }
-        Query::Search(mut search) => {
-            Lookups::default().prepare(database, &mut search).await?;
-            let collection = asked.collection(&search.collection).await?;
-            scored(database, &collection, &search)
-        }
-        Query::SearchBatch(searches) => batch(asked, searches).await,
-        Query::Groups(query) => groups(asked, query).await,
-        Query::Facet(query) => facet(asked, &query).await,
-        Query::Matrix(query) => matrix(asked, &query).await,
+        other => Box::pin(in_time(asked, other)).await,
     }
 }
 

@@ -4,5 +4,5 @@ use gateway::Dialect;
 
 /// Every dialect, in the order of their chapters in the manual.
 pub fn all() -> &'static [&'static dyn Dialect] {
-    &[&qdrant::Qdrant, &milvus::Milvus]
+    &[&qdrant::Qdrant, &milvus::Milvus, &lynse::Lynse]
 }

@@ -1,5 +1,7 @@
 //! What a collection says about itself.
 
+use std::collections::BTreeSet;
+
 use filter::compile;
 use model::filter::Test;
 use model::{CollectionInfo, CollectionName, FieldIndex, Filter, Schema, Status};
@@ -35,6 +37,20 @@ impl Collection {
             index_points: index_points.collect(),
             operation: self.operation,
         }
+    }
+
+    /// Names of the top-level fields of the payloads of live points, ascending.
+    pub fn payload_fields(&self) -> Vec<String> {
+        let mut names = BTreeSet::new();
+        for live in self.segments() {
+            for (name, rows) in live.segment.payload_fields() {
+                let is_live = |row| live.is_live(row);
+                if !names.contains(&**name) && rows.iter().any(is_live) {
+                    names.insert(&**name);
+                }
+            }
+        }
+        names.into_iter().map(str::to_owned).collect()
     }
 
     /// Number of live vectors that a graph covers.

@@ -132,7 +132,8 @@ pub(crate) fn nearest(
     // Without links configured, a graph that is still there is not used.
     let graph = segment
         .graph(ask.field)
-        .filter(|_| schema.hnsw_of(&schema.vectors[ask.field]).m > 0);
+        .filter(|_| schema.hnsw_of(&schema.vectors[ask.field]).m > 0)
+        .filter(|_| ask.params.metric.is_none());
     let vectors = &segment.block.vectors[ask.field];
     // Fields that never have a graph are not left out for lacking one.
     let waits = ask.params.indexed_only && graph.is_none() && vectors.dense().is_some();
@@ -164,7 +165,8 @@ pub(crate) fn nearest(
     };
     debug_assert!(choice.left <= choice.rows);
     let plan = choice.plan(ask.params.exact, ask.switches);
-    let (Some(dense), Prepared::Dense(vector)) = (vectors.dense(), ask.vector) else {
+    let dense = vectors.dense().filter(|_| ask.params.metric.is_none());
+    let (Some(dense), Prepared::Dense(vector)) = (dense, ask.vector) else {
         return scan(live, vectors, ask, &candidates, compiled.as_ref(), plan);
     };
     match (plan, &compiled, graph) {
@@ -210,7 +212,7 @@ fn scan(
     compiled: Option<&Compiled<'_>>,
     plan: Plan,
 ) -> Vec<Scored> {
-    let mut comparison = Comparison::new(ask.vector, vectors);
+    let mut comparison = Comparison::new(ask.vector, vectors).by(ask.params.metric);
     let mut top = TopK::new(ask.wanted);
     let mut offer = |row: RowId| {
         if let Some(score) = comparison.hit(row) {

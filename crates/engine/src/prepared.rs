@@ -245,6 +245,15 @@ impl<'a> Comparison<'a> {
         }
     }
 
+    /// With single rows compared by `metric`, if one is given.
+    pub(crate) fn by(mut self, metric: Option<Metric>) -> Self {
+        if let (Some(metric), Stored::Dense(_)) = (metric, &self.vectors.stored) {
+            let similarity = Similarity::of_unprepared(metric);
+            self.similarity = similarity.expect("others are refused before a search begins");
+        }
+        self
+    }
+
     /// Internal similarity of the query and the vector of `row`: larger is better. `None` when the
     /// row carries no vector, or a sparse one that shares no index with the query.
     pub(crate) fn of(&mut self, row: RowId) -> Option<f32> {

@@ -1,6 +1,7 @@
 //! A segment: one immutable block of rows with the indexes that it has so far.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use filter::Column;
 use model::{Error, FieldIndex, FieldPath, Schema};
@@ -28,6 +29,8 @@ pub(crate) struct Segment {
     derived: Mutex<Columns>,
     /// As `derived`.
     pub(crate) filters: FilterCache,
+    /// As `derived`: which rows have a payload field of a name, at the top level.
+    fields: OnceLock<BTreeMap<Box<str>, RowSet>>,
 }
 
 type Columns = Vec<(FieldPath, Arc<Column>)>;
@@ -54,6 +57,7 @@ impl Segment {
             parts,
             derived: Mutex::default(),
             filters: FilterCache::default(),
+            fields: OnceLock::new(),
         }
     }
 
@@ -189,6 +193,24 @@ impl Segment {
             }
         });
         Ok(Some(Self::assemble(self.id, block, graphs, kept, parts)))
+    }
+
+    /// Names of the top-level payload fields, each with the rows that have it.
+    pub(crate) fn payload_fields(&self) -> &BTreeMap<Box<str>, RowSet> {
+        self.fields.get_or_init(|| {
+            let mut fields: BTreeMap<Box<str>, RowSet> = BTreeMap::new();
+            for row in (0..self.block.len()).map(RowId) {
+                for (name, _) in self.block.payload(row).iter() {
+                    match fields.get_mut(name) {
+                        Some(rows) => rows.insert(row),
+                        None => fields
+                            .insert(name.into(), RowSet::from_iter([row]))
+                            .is_none(),
+                    };
+                }
+            }
+            fields
+        })
     }
 
     /// The stored parts.

@@ -29,7 +29,8 @@ impl Collection {
     /// - `Invalid` when a vector has another dimension or kind than its field, a component that is
     ///   not finite, or a field that does not exist.
     /// - `Invalid` when a payload is nested too deep or too long.
-    /// - `AlreadyExists` when a point must be new and is not, and when a vector field is added and there is another one of its name.
+    /// - `AlreadyExists` when a point must be new and is not, and when a vector field is added and
+    ///   there is another one of its name.
     pub fn apply(&self, op: &WriteOp) -> Result<Self, Error> {
         let draft = Draft::new(self);
         match op {

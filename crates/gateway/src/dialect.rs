@@ -1,6 +1,7 @@
 //! What a dialect is to the gateway, and why a request is refused before its handler.
 
 use std::any::Any;
+use std::borrow::Cow;
 
 use http::{HeaderMap, Method};
 use model::{BoxFuture, Error, Executor};
@@ -46,8 +47,8 @@ pub trait Dialect: Send + Sync {
     }
 
     /// The key that a request brings, if any.
-    fn credential<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
-        access::credential(headers)
+    fn credential<'a>(&self, headers: &'a HeaderMap) -> Option<Cow<'a, str>> {
+        access::credential(headers).map(Cow::Borrowed)
     }
 }
 

@@ -266,9 +266,9 @@ impl Gateway {
             return Ok(Grant::Full);
         }
         let key = dialect.credential(&parts.headers).ok_or(Refusal::NoKey)?;
-        let grant = match keys.grant(key) {
+        let grant = match keys.grant(&key) {
             Some(grant) => grant,
-            None => self.token_grant(dialect, key).await?,
+            None => self.token_grant(dialect, &key).await?,
         };
         match grant.check(access, collection) {
             Ok(()) => Ok(grant),

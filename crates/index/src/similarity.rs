@@ -45,6 +45,21 @@ impl Similarity {
         })
     }
 
+    /// The similarity of rows that are compared by another metric than they were stored for:
+    /// cosine normalises here, and a component above one half is a set bit. `None` for the metrics
+    /// of bits that no float stands for.
+    #[must_use]
+    pub fn of_unprepared(metric: Metric) -> Option<Self> {
+        let (kernel, sign): (fn(&[f32], &[f32]) -> f32, f32) = match metric {
+            Metric::Dot | Metric::L2 | Metric::L1 => return Self::for_metric(metric),
+            Metric::Cosine => (cosine, 1.0),
+            Metric::Hamming => (differing_halves, -1.0),
+            Metric::Jaccard => (jaccard_of_halves, -1.0),
+            Metric::Tanimoto | Metric::Substructure | Metric::Superstructure => return None,
+        };
+        Some(Self { kernel, sign })
+    }
+
     /// Similarity of two vectors of equal length.
     #[inline]
     #[must_use]
@@ -105,6 +120,28 @@ pub(crate) fn normalises_late(metric: Metric, element: Element) -> bool {
     }
 }
 
+/// Components of which exactly one is above one half.
+fn differing_halves(a: &[f32], b: &[f32]) -> f32 {
+    let pairs = a.iter().zip(b);
+    let count = pairs.filter(|(a, b)| (**a > 0.5) != (**b > 0.5)).count();
+    // Dimensions are below 2^24.
+    count as f32
+}
+
+/// One minus the share of the components above one half in both among those in either; 0 when
+/// there is none.
+fn jaccard_of_halves(a: &[f32], b: &[f32]) -> f32 {
+    let (mut both, mut either) = (0_u32, 0_u32);
+    for (&a, &b) in a.iter().zip(b) {
+        both += u32::from(a > 0.5 && b > 0.5);
+        either += u32::from(a > 0.5 || b > 0.5);
+    }
+    match either {
+        0 => 0.0,
+        _ => 1.0 - both as f32 / either as f32,
+    }
+}
+
 /// The cosine of two vectors of any length; 0 when one has none.
 fn cosine(a: &[f32], b: &[f32]) -> f32 {
     let squared_lengths = float::dot(a, a) * float::dot(b, b);
@@ -117,6 +154,22 @@ fn cosine(a: &[f32], b: &[f32]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_are_compared_by_metrics_that_they_were_not_stored_for() {
+        let a = [3.0, 0.0, 0.6, 0.4];
+        let b = [1.0, 2.0, 0.0, 0.0];
+        let between = |metric| Similarity::of_unprepared(metric).map(|by| by.between(&a, &b));
+        assert_eq!(between(Metric::Dot), Some(3.0));
+        assert_eq!(between(Metric::Hamming), Some(-2.0));
+        assert_eq!(between(Metric::Jaccard), Some(-(1.0 - 1.0 / 3.0)));
+        assert_eq!(between(Metric::Tanimoto), None);
+        let cosine = 3.0 / (9.52_f32 * 5.0).sqrt();
+        let got = between(Metric::Cosine).expect("floats have a cosine");
+        assert!((got - cosine).abs() < 1e-6, "{got}");
+        let none = Similarity::of_unprepared(Metric::Jaccard).expect("a metric of halves");
+        assert_eq!(none.between(&[0.0], &[0.1]), 0.0);
+    }
 
     #[test]
     fn larger_is_better_in_every_metric() {

@@ -6,7 +6,9 @@ use alloc::vec::Vec;
 use crate::VectorName;
 use crate::aggregate::{Facet, Groups, Matrix};
 use crate::snapshot::SnapshotScope;
-use crate::{CollectionRef, DatabaseName, Error, FieldPath, Filter, PointId, Rank, Timestamp};
+use crate::{
+    CollectionRef, DatabaseName, Error, FieldPath, Filter, Metric, PointId, Rank, Timestamp,
+};
 
 /// A question to the database; each variant names its [`Reply`](crate::Reply).
 #[derive(Clone, Debug, PartialEq)]
@@ -70,6 +72,8 @@ pub enum Query {
         /// What to return of each.
         select: Select,
     },
+    /// `Reply::Fields`: names of the top-level fields of the payloads, ascending.
+    ListFields(CollectionRef),
     /// `Reply::Ids`: the concealed points, ascending.
     ListConcealed(CollectionRef),
     /// The reply of `query`, as if no point were concealed; see
@@ -215,6 +219,12 @@ pub struct SearchParams {
     pub idf_corpus: Option<Filter>,
     /// How the codes of a quantised field are used; of no effect on other fields.
     pub codes: CodeUse,
+    /// Compare rows of floats by this metric instead of the field's, with every allowed point;
+    /// `None`: by the field's. Rows are compared as they are stored, so those of a cosine field
+    /// are normalised. [`Metric::Hamming`] and [`Metric::Jaccard`] take a component above one half
+    /// as a set bit; `Unsupported` for the other metrics of bits, and of no effect on other kinds
+    /// of fields.
+    pub metric: Option<Metric>,
 }
 
 /// How a search uses the codes of a quantised field.

@@ -54,6 +54,8 @@ pub enum Reply {
     Attributes(Arc<Object>),
     /// Points.
     Records(Vec<Record>),
+    /// Names of payload fields, ascending.
+    Fields(Vec<String>),
     /// Ids, ascending.
     Ids(Vec<PointId>),
     /// One page of a scroll.

@@ -66,8 +66,7 @@ pub struct ServeOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub infinity_port: Option<u16>,
 
-    /// Port of the LynseDB interface; 0: off. Not in this build: nothing listens there
-    /// [default: 7637]
+    /// Port of the LynseDB interface; 0: off [default: 7637]
     #[arg(long, value_name = "PORT", env = "SKERRY_LYNSE_PORT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lynse_port: Option<u16>,

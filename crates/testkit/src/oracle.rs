@@ -165,18 +165,11 @@ impl Oracle {
                 })
             }
             WriteOp::Conceal { ids } => {
-                for id in ids {
-                    let taken = self.points.remove(id);
-                    self.concealed
-                        .extend(taken.map(|point| (id.clone(), point)));
-                }
+                shift(ids, &mut self.points, &mut self.concealed);
                 Ok(())
             }
             WriteOp::Reveal { ids } => {
-                for id in ids {
-                    let taken = self.concealed.remove(id);
-                    self.points.extend(taken.map(|point| (id.clone(), point)));
-                }
+                shift(ids, &mut self.concealed, &mut self.points);
                 Ok(())
             }
             WriteOp::Purge => {
@@ -290,6 +283,16 @@ impl Oracle {
             prepared_vectors.insert(name.clone(), prepared(vector, metric));
         }
         Ok(prepared_vectors)
+    }
+}
+
+type Points = BTreeMap<PointId, OraclePoint>;
+
+/// Takes the points with these ids out of `from` and puts them into `to`.
+fn shift(ids: &[PointId], from: &mut Points, to: &mut Points) {
+    for id in ids {
+        let taken = from.remove(id);
+        to.extend(taken.map(|point| (id.clone(), point)));
     }
 }
 

@@ -33,7 +33,10 @@ const EDGES: &[(&str, &[&str])] = &[
         "dialects/infinity",
         &["gateway", "model", "scalar", "text", "where-clause"],
     ),
-    ("dialects/lynse", &["gateway", "model", "where-clause"]),
+    (
+        "dialects/lynse",
+        &["gateway", "model", "text", "where-clause"],
+    ),
     (
         "dialects",
         &["gateway", "model", "qdrant", "milvus", "infinity", "lynse"],

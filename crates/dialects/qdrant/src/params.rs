@@ -104,6 +104,7 @@ impl WireParams {
                 oversampling,
             },
             idf_corpus,
+            metric: None,
         };
         Ok(Params {
             search,

@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use filter::compile;
+use index::Similarity;
 use model::{
     Error, Filter, Metric, OrderBy, PointId, Prefetch, Rank, SearchParams, Strategy, Vector,
-    VectorName, VectorQuery,
+    VectorKind, VectorName, VectorQuery,
 };
 use rows::{RowId, TopK};
 
@@ -167,16 +168,24 @@ impl Run<'_> {
     ) -> Result<Found, Error> {
         let at = self.collection.field(field)?;
         let kind = self.collection.schema.vectors[at].kind;
+        check_metric(stage)?;
         let corpus = stage.params.idf_corpus.as_ref();
         let query = self.collection.prepare(at, to, corpus)?;
         let hits = match among {
             Among::Matching(filter) => self.nearest(stage, at, &query, *filter),
-            Among::These(places) => self.compared(at, &query, places),
+            Among::These(places) => self.compared(stage, at, &query, places),
         };
         let hits = self.collection.best(hits, stage.limit);
-        let told = told(kind.metric());
+        // Only floats can be compared by another metric than their field's.
+        let metric = match kind {
+            VectorKind::Dense { metric, .. } => stage.params.metric.unwrap_or(metric),
+            VectorKind::Multi { .. } | VectorKind::Sparse { .. } | VectorKind::Binary { .. } => {
+                kind.metric()
+            }
+        };
+        let told = told(metric);
         Ok(Found {
-            hits: bounded(hits, stage.bound, kind.metric(), told),
+            hits: bounded(hits, stage.bound, metric, told),
             told,
         })
     }
@@ -215,11 +224,18 @@ impl Run<'_> {
     }
 
     /// Each of `places` that has a similarity to `query`.
-    fn compared(&self, at: usize, query: &Prepared, places: &[Place]) -> Vec<Hit> {
+    fn compared(
+        &self,
+        stage: &Stage<'_>,
+        at: usize,
+        query: &Prepared,
+        places: &[Place],
+    ) -> Vec<Hit> {
         let mut hits = Vec::with_capacity(places.len());
         for run in places.chunk_by(|a, b| a.segment == b.segment) {
             let block = &self.collection.segment(run[0].segment).segment.block;
-            let mut comparison = Comparison::new(query, &block.vectors[at]);
+            let comparison = Comparison::new(query, &block.vectors[at]);
+            let mut comparison = comparison.by(stage.params.metric);
             hits.extend(run.iter().filter_map(|&place| {
                 let score = comparison.hit(place.row)?;
                 Some(Hit::scored(place, score))
@@ -340,6 +356,16 @@ impl Run<'_> {
                 Some(Filter::All(parts))
             }
         }
+    }
+}
+
+/// Whether floats can be compared as the search wants it.
+fn check_metric(stage: &Stage<'_>) -> Result<(), Error> {
+    match stage.params.metric {
+        Some(metric) if Similarity::of_unprepared(metric).is_none() => Err(Error::unsupported(
+            "the metric compares bits, but the vectors are dense",
+        )),
+        Some(_) | None => Ok(()),
     }
 }
 

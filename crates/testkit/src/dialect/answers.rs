@@ -108,14 +108,9 @@ fn describe(world: &World, collection: &CollectionRef) -> Result<Reply, Error> {
     })))
 }
 
-pub(super) fn answer(world: &World, query: Query) -> Result<Reply, Error> {
+/// Points by id, page by page, from the end, or how many there are.
+fn points(world: &World, query: Query) -> Result<Reply, Error> {
     match query {
-        Query::ListDatabases => Ok(Reply::Databases(vec![DatabaseName::default()])),
-        Query::ListConcealed(collection) => {
-            let found = world.find(&collection);
-            found.map(|_| Reply::Ids(vec![PointId::Num(3)]))
-        }
-        Query::WithConcealed(query) => answer(world, *query),
         Query::ScrollBack {
             collection,
             limit,
@@ -127,21 +122,6 @@ pub(super) fn answer(world: &World, query: Query) -> Result<Reply, Error> {
             let records = ids.map(|id| world.record(of, id.into(), &select));
             Ok(Reply::Records(records.collect()))
         }
-        Query::ListCollections(_) => Ok(Reply::Collections(world.listed())),
-        Query::ListAliases(_) => Ok(Reply::Aliases(world.aliases())),
-        Query::ListSnapshots(scope) => {
-            known(world, &scope).map(|()| Reply::Snapshots(vec![kept()]))
-        }
-        Query::CollectionExists(collection) => Ok(Reply::Exists(world.find(&collection).is_ok())),
-        Query::DescribeCollection(collection) => describe(world, &collection),
-        Query::MeasureCollection(collection) => world.find(&collection).map(|_| Reply::Size(SIZE)),
-        Query::WatchUpkeep(collection) => world
-            .find(&collection)
-            .map(|_| Reply::Upkeep(Box::new(upkeep()))),
-        Query::ReadAttributes(_) => Ok(Reply::Attributes(Arc::new(world.attributes()))),
-        Query::ReadSchema(collection) => world
-            .find(&collection)
-            .map(|c| Reply::Schema(Arc::new(c.schema.clone()))),
         Query::Retrieve {
             collection,
             ids,
@@ -172,6 +152,42 @@ pub(super) fn answer(world: &World, query: Query) -> Result<Reply, Error> {
             })
         }
         Query::Count { collection, .. } => world.find(&collection).map(|_| Reply::Count(2)),
+        other => answer(world, other),
+    }
+}
+
+pub(super) fn answer(world: &World, query: Query) -> Result<Reply, Error> {
+    match query {
+        Query::ListDatabases => Ok(Reply::Databases(vec![DatabaseName::default()])),
+        Query::ListConcealed(collection) => {
+            let found = world.find(&collection);
+            found.map(|_| Reply::Ids(vec![PointId::Num(3)]))
+        }
+        Query::WithConcealed(query) => answer(world, *query),
+        Query::ListFields(collection) => {
+            let payload = &world.find(&collection)?.payload;
+            let names = payload.iter().map(|(name, _)| name.to_owned());
+            Ok(Reply::Fields(names.collect()))
+        }
+        Query::ListCollections(_) => Ok(Reply::Collections(world.listed())),
+        Query::ListAliases(_) => Ok(Reply::Aliases(world.aliases())),
+        Query::ListSnapshots(scope) => {
+            known(world, &scope).map(|()| Reply::Snapshots(vec![kept()]))
+        }
+        Query::CollectionExists(collection) => Ok(Reply::Exists(world.find(&collection).is_ok())),
+        Query::DescribeCollection(collection) => describe(world, &collection),
+        Query::MeasureCollection(collection) => world.find(&collection).map(|_| Reply::Size(SIZE)),
+        Query::WatchUpkeep(collection) => world
+            .find(&collection)
+            .map(|_| Reply::Upkeep(Box::new(upkeep()))),
+        Query::ReadAttributes(_) => Ok(Reply::Attributes(Arc::new(world.attributes()))),
+        Query::ReadSchema(collection) => world
+            .find(&collection)
+            .map(|c| Reply::Schema(Arc::new(c.schema.clone()))),
+        query @ (Query::Retrieve { .. }
+        | Query::Scroll { .. }
+        | Query::ScrollBack { .. }
+        | Query::Count { .. }) => points(world, query),
         Query::Search(search) => scored(world, &search),
         Query::SearchBatch(searches) => searches
             .iter()

@@ -1,0 +1,188 @@
+//! Indexes built and removed, of the primary vector and of named ones.
+
+use gateway::Call;
+use model::schema::VectorChange;
+use model::{ConfigChange, HnswConfig, Metric, WriteOp};
+use serde_json::Value as Json;
+
+use crate::collection::count_all;
+use crate::error::Failure;
+use crate::mode::{Family, Mode, flat_name, metric_name};
+use crate::reply::{Answer, Params, success};
+use crate::request::{At, about_collection, body};
+use crate::seen::{Field, PRIMARY, Seen, no_graph, set_mode};
+
+about_collection! {
+    /// An index to be built.
+    struct Build {
+        index_mode: Option<String>,
+        n_clusters: Option<u64>,
+        field_name: Option<String>,
+        params: Option<serde_json::Map<String, Json>>,
+    }
+}
+
+about_collection! {
+    /// An index to be removed.
+    struct Remove {
+        field_name: String,
+    }
+}
+
+/// The mode of that name.
+///
+/// # Errors
+/// When there is none.
+pub(crate) fn mode_of(name: &str) -> Result<Mode, Failure> {
+    let unknown = || Failure::argument(format_args!("Unknown index type: {name}"));
+    Mode::parse(name).ok_or_else(unknown)
+}
+
+/// The graph that a mode wants; `params` are those of the newer protocol, by their names for
+/// either kind of graph. What they say that no graph can be is left aside.
+fn graph(mode: Mode, params: Option<&serde_json::Map<String, Json>>) -> HnswConfig {
+    if !mode.is_indexed() {
+        return no_graph();
+    }
+    let (m, ef_construct) = match mode.family {
+        Family::Flat | Family::Hnsw | Family::Ivf => (16, 128),
+        Family::DiskAnn => (32, 100),
+    };
+    let number = |names: [&str; 2]| {
+        let params = params?;
+        let mut found = names.iter().filter_map(|name| params.get(*name)?.as_u64());
+        found.next()
+    };
+    let given = number(["m", "r"]).and_then(|m| u16::try_from(m).ok());
+    let m = given.filter(|m| (2..=512).contains(m)).unwrap_or(m);
+    let given = number(["ef_construction", "l"]).and_then(|ef| u32::try_from(ef).ok());
+    HnswConfig {
+        m,
+        ef_construct: given.unwrap_or(ef_construct).clamp(u32::from(m), 10_000),
+        // Whoever asks for an index wants it used.
+        full_scan_threshold_kb: 1_000,
+    }
+}
+
+/// The settings of a field that is searched in `mode`.
+pub(crate) fn settings(
+    field: &Field,
+    mode: Option<Mode>,
+    params: Option<&serde_json::Map<String, Json>>,
+) -> WriteOp {
+    // Rows that are compared by another metric than they are stored for have no graph.
+    let fits = mode.filter(|mode| mode.metric == field.stored);
+    let change = VectorChange {
+        name: field.name.clone(),
+        hnsw: Some(fits.map_or(no_graph(), |mode| graph(mode, params))),
+        quantization: Some(fits.and_then(|mode| mode.quantization(field.dim))),
+        residency: None,
+        modifier: None,
+    };
+    WriteOp::Configure(ConfigChange {
+        vectors: vec![change],
+        ..ConfigChange::default()
+    })
+}
+
+/// Refuses what cannot be built.
+async fn check(
+    call: &Call<'_>,
+    seen: &Seen,
+    field: &Field,
+    asked: &Build,
+) -> Result<Mode, Failure> {
+    let name = asked.index_mode.as_deref().unwrap_or("FLAT");
+    let mode = mode_of(name)?;
+    match asked.n_clusters {
+        Some(_) if mode.family != Family::Ivf => {
+            return Err(Failure::argument(
+                "n_clusters is only supported for IVF indexes",
+            ));
+        }
+        Some(0) => return Err(Failure::argument("n_clusters must be greater than 0")),
+        Some(_) | None => {}
+    }
+    if field.stored == Metric::Cosine && mode.metric != Metric::Cosine {
+        // Such a field keeps directions and no lengths.
+        return Err(Failure::argument(format_args!(
+            "vector field metric '{}' does not match index mode '{name}'",
+            metric_name(field.stored)
+        )));
+    }
+    if mode.family != Family::Flat && count_all(call, &seen.collection).await? == 0 {
+        return Err(Failure::empty());
+    }
+    Ok(mode)
+}
+
+async fn build_field(call: &Call<'_>, asked: &Build, name: &str) -> Result<(), Failure> {
+    let seen = Seen::open(call, &asked.at()).await?;
+    let field = seen.field(name)?;
+    let mode = check(call, &seen, &field, asked).await?;
+    let shown = asked.index_mode.as_deref().unwrap_or("FLAT");
+    let vector = field.name.clone();
+    seen.keep(
+        call,
+        |_| vec![settings(&field, Some(mode), asked.params.as_ref())],
+        |own| set_mode(own, &vector, Some(shown)),
+    )
+    .await?;
+    Ok(())
+}
+
+fn built(asked: &Build, mut params: Params) -> Answer {
+    let mode = asked.index_mode.as_deref().unwrap_or("FLAT");
+    params.insert("index_mode".into(), mode.into());
+    params.insert("n_clusters".into(), asked.n_clusters.into());
+    if let Some(given) = &asked.params {
+        params.insert("params".into(), given.clone().into());
+    }
+    Ok(success(params))
+}
+
+pub(crate) async fn build(call: &Call<'_>) -> Answer {
+    let asked: Build = body(call)?;
+    build_field(call, &asked, PRIMARY).await?;
+    built(&asked, asked.at().echo())
+}
+
+pub(crate) async fn build_named(call: &Call<'_>) -> Answer {
+    let asked: Build = body(call)?;
+    let name = named(&asked)?;
+    build_field(call, &asked, name).await?;
+    built(&asked, asked.at().echo_with("field_name", name))
+}
+
+fn named(asked: &Build) -> Result<&str, Failure> {
+    let missing = || Failure::line("Json deserialize error: missing field `field_name`");
+    asked.field_name.as_deref().ok_or_else(missing)
+}
+
+async fn remove_field(call: &Call<'_>, at: &At, name: &str) -> Result<(), Failure> {
+    let seen = Seen::open(call, at).await?;
+    let field = seen.field(name)?;
+    // A named field goes back to comparing every row by the metric that it has by now.
+    let left = (name != PRIMARY).then(|| flat_name(field.metric()));
+    let vector = field.name.clone();
+    seen.keep(
+        call,
+        |_| vec![settings(&field, None, None)],
+        |own| set_mode(own, &vector, left),
+    )
+    .await?;
+    Ok(())
+}
+
+pub(crate) async fn remove(call: &Call<'_>) -> Answer {
+    let at: At = body(call)?;
+    remove_field(call, &at, PRIMARY).await?;
+    Ok(success(at.echo()))
+}
+
+pub(crate) async fn remove_named(call: &Call<'_>) -> Answer {
+    let asked: Remove = body(call)?;
+    let at = asked.at();
+    remove_field(call, &at, &asked.field_name).await?;
+    Ok(success(at.echo_with("field_name", asked.field_name)))
+}
