@@ -16,7 +16,7 @@ pub use model::{BoxFuture, CollectionName, Error, Status};
 pub use storage;
 pub use storage::BlobStore;
 
-use gateway::{Context, Gateway};
+use gateway::{Context, Files, Gateway};
 
 /// Settings of an [`App`].
 #[derive(Clone)]
@@ -29,16 +29,19 @@ pub struct Config {
     pub build: Build,
     /// What the host tells about itself.
     pub metrics: Arc<dyn MetricsSource>,
+    /// Files that requests may read and write, if any.
+    pub files: Option<Arc<dyn Files>>,
 }
 
 impl Default for Config {
-    /// No keys, usual limits, a host that tells nothing and is always ready.
+    /// No keys, usual limits, no files, a host that tells nothing and is always ready.
     fn default() -> Self {
         Self {
             database: Options::default(),
             gateway: gateway::Config::default(),
             build: Build::default(),
             metrics: Arc::new(Silent),
+            files: None,
         }
     }
 }
@@ -90,12 +93,14 @@ impl App {
             gateway,
             build,
             metrics,
+            files,
         } = config;
         let database = Database::open(store, Arc::clone(&host), database).await?;
         let context = Context {
             clock: Arc::new(HostClock(host)),
             metrics,
             build,
+            files,
         };
         let executor: Arc<dyn model::Executor> = Arc::clone(&database) as _;
         let gateway = Gateway::new(executor, dialects::all(), context, gateway);

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+use model::{BoxFuture, ByteSource, Error};
+
 /// The clocks of the host.
 pub trait Clock: Send + Sync {
     /// Microseconds since a fixed moment, by a clock that never runs backwards.
@@ -29,6 +32,37 @@ pub trait MetricsSource: Send + Sync {
     fn started_at(&self) -> Option<String> {
         None
     }
+}
+
+/// Files of the machine, where the host has some to lend. Paths are as callers give them; one that
+/// the host does not let them use is `Invalid`.
+pub trait Files: Send + Sync {
+    /// Whether there is anything at `path`.
+    ///
+    /// # Errors
+    /// `Invalid` when the path is not to be used.
+    fn exists<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<bool, Error>>;
+
+    /// Makes a directory, and those that it lies in.
+    ///
+    /// # Errors
+    /// `Invalid` when that cannot be; those of the file system.
+    fn create_directory<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<(), Error>>;
+
+    /// Adds `bytes` to the end of a file, which is made if it is not there.
+    ///
+    /// # Errors
+    /// As [`Files::create_directory`].
+    fn append<'a>(&'a self, path: &'a str, bytes: Bytes) -> BoxFuture<'a, Result<(), Error>>;
+
+    /// The content of a file, piece by piece; `None` when there is no such file.
+    ///
+    /// # Errors
+    /// As [`Files::create_directory`].
+    fn open<'a>(
+        &'a self,
+        path: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Box<dyn ByteSource>>, Error>>;
 }
 
 /// Memory and disk, as far as the host can tell.
@@ -75,4 +109,6 @@ pub struct Context {
     pub metrics: Arc<dyn MetricsSource>,
     /// What is running.
     pub build: Build,
+    /// Files, if requests may use any.
+    pub files: Option<Arc<dyn Files>>,
 }

@@ -194,6 +194,7 @@ fn gateway(config: Config) -> Arc<Gateway> {
         clock: Arc::new(Ticking::default()),
         metrics: Arc::new(Nothing),
         build: Build::default(),
+        files: None,
     };
     Gateway::new(
         Arc::new(Nothing),

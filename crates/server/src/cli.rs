@@ -124,6 +124,12 @@ pub struct ServeOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub read_only_api_key: Option<String>,
 
+    /// The directory whose files requests may read and write, for exports, imports and snapshots by
+    /// path [default: none, and such requests are refused]
+    #[arg(long, value_name = "DIR", env = "SKERRY_EXCHANGE_DIR")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exchange_dir: Option<PathBuf>,
+
     /// How the log is written to standard error: text or json [default: text]
     #[arg(long, value_name = "FORMAT", env = "SKERRY_LOG_FORMAT")]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -57,7 +57,7 @@ fn open_file(path: &Path) -> Result<Box<dyn ByteSource>, Error> {
 }
 
 /// Runs `work` on a thread that may block.
-async fn on_thread<T: Send + 'static>(
+pub(crate) async fn on_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
     let cut = |_| Err(Error::internal("file access was cut off"));

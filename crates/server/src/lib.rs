@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`cli`] | the command line |
 //! | [`client`] | a small HTTP client |
+//! | `exchange` | the directory whose files requests may read and write |
 //! | `fetch` | archives that lie elsewhere |
 //! | [`host`] | clocks, randomness, tasks and threads for the database |
 //! | [`import`] | `skerry import` |
@@ -21,6 +22,7 @@
 
 pub mod cli;
 pub mod client;
+mod exchange;
 mod exposition;
 mod fetch;
 pub mod host;

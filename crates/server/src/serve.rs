@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use app::gateway::{self, Keys, Mount};
 use app::{App, BlobStore, Config};
 
+use crate::exchange::Exchange;
 use crate::host::NativeHost;
 use crate::metrics::ServerMetrics;
 use crate::restore::StartSnapshots;
@@ -60,9 +61,8 @@ pub async fn serve(settings: &Settings, snapshots: &StartSnapshots) -> Result<()
         Data::Directory(path) => Some(path.clone()),
         Data::Memory => None,
     }));
-    let app = App::open(store, host, config(settings, &metrics))
-        .await
-        .map_err(data)?;
+    let config = config(settings, &metrics).map_err(data)?;
+    let app = App::open(store, host, config).await.map_err(data)?;
     snapshots.bring_back(&app).await.map_err(data)?;
     metrics.watch(app.database());
     let transport = Transport::new();
@@ -107,21 +107,28 @@ pub(crate) fn open_store(settings: &Settings) -> Result<Arc<dyn BlobStore>, app:
     }
 }
 
-fn config(settings: &Settings, metrics: &Arc<ServerMetrics>) -> Config {
+/// # Errors
+/// When there can be no directory for files where one was asked for.
+fn config(settings: &Settings, metrics: &Arc<ServerMetrics>) -> Result<Config, app::Error> {
     let keys = Keys::new(settings.api_key.clone(), settings.read_only_api_key.clone())
         .with_alternative(settings.alt_api_key.clone());
     let keys = match settings.jwt_rbac {
         true => keys.with_tokens(),
         false => keys,
     };
-    Config {
+    let files = match &settings.exchange_dir {
+        None => None,
+        Some(root) => Some(Arc::new(Exchange::open(root)?) as Arc<dyn gateway::Files>),
+    };
+    Ok(Config {
+        files,
         gateway: gateway::Config {
             keys,
             ..gateway::Config::default()
         },
         metrics: Arc::clone(metrics) as _,
         ..Config::default()
-    }
+    })
 }
 
 fn door(app: &App, endpoint: &Endpoint) -> gateway::Listener {

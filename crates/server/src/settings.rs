@@ -85,6 +85,8 @@ pub struct Settings {
     pub jwt_rbac: bool,
     /// Key that allows reading.
     pub read_only_api_key: Option<String>,
+    /// The directory whose files requests may read and write.
+    pub exchange_dir: Option<PathBuf>,
     /// How the log is written.
     pub log_format: LogFormat,
     /// When acknowledged writes are on the disk.
@@ -118,6 +120,7 @@ struct Layered {
     alt_api_key: Option<String>,
     jwt_rbac: Option<bool>,
     read_only_api_key: Option<String>,
+    exchange_dir: Option<PathBuf>,
     log_format: Option<LogFormat>,
     durability: Option<Durability>,
 }
@@ -177,6 +180,7 @@ impl Settings {
             alt_api_key,
             jwt_rbac,
             read_only_api_key,
+            exchange_dir: layered.exchange_dir,
             log_format: layered.log_format.unwrap_or_default(),
             durability: layered.durability.unwrap_or_default(),
         })

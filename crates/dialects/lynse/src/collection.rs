@@ -236,7 +236,7 @@ fn dim_json(field: Option<&Field>) -> Json {
 }
 
 fn shape_json(rows: u64, field: Option<&Field>) -> Json {
-    json!([rows, dim_json(field)])
+    json!([rows, field.map_or(0, |field| field.dim)])
 }
 
 /// Points of a collection, concealed ones included.

@@ -8,6 +8,7 @@
 //! | `database`, `collection` | databases and collections |
 //! | `write`, `records`, `conceal` | points written, deleted softly and brought back |
 //! | `index`, `field` | indexes, named and sparse vectors |
+//! | `portable` | collections carried away as files, and brought back |
 //! | `search`, `profile`, `text`, `retrieve` | points ranked, found by text, read |
 //! | `system` | the server itself |
 //!
@@ -23,7 +24,9 @@ mod field;
 mod frame;
 mod index;
 mod mode;
+mod portable;
 mod profile;
+mod records;
 mod reply;
 mod request;
 mod retrieve;

@@ -5,8 +5,8 @@ use gateway::{Intake, Route};
 use http::Method;
 
 use crate::{
-    collection, conceal, database, field, index, profile, reply, retrieve, search, system, text,
-    write,
+    collection, conceal, database, field, index, portable, profile, records, reply, retrieve,
+    search, system, text, write,
 };
 
 /// A row: method, path, access, handler, and a line for the manual.
@@ -41,6 +41,10 @@ pub(crate) const ROUTES: &[Route] = &[
     route!(POST, "/delete_database", Manage, database::drop, "Drops a database"),
     route!(POST, "/database_exists", Observe, database::exists, "Whether a database exists"),
     route!(GET, "/list_databases", Observe, database::list, "Names of the databases"),
+    route!(POST, "/snapshot_database", Manage,
+        portable::snapshot_database, "Writes a snapshot of a database to a new directory"),
+    route!(POST, "/restore_database", Manage,
+        portable::restore_database, "Brings a database back from a directory"),
     route!(POST, "/required_collection", Manage,
         collection::require, "Opens a collection, or creates it"),
     route!(POST, "/drop_collection", Manage, collection::drop, "Drops a collection"),
@@ -61,6 +65,14 @@ pub(crate) const ROUTES: &[Route] = &[
     route!(POST, "/flush", Read, collection::settle, "Waits for nothing: writes are durable"),
     route!(POST, "/checkpoint", Read,
         collection::settle, "Waits for nothing: writes are durable"),
+    route!(POST, "/snapshot_collection", Manage,
+        portable::snapshot, "Writes a snapshot to a new directory"),
+    route!(POST, "/restore_collection", Manage,
+        portable::restore, "Brings a collection back from a directory"),
+    route!(POST, "/export_collection", Manage,
+        portable::export, "Writes rows and fields to a new directory, for any LynseDB"),
+    route!(POST, "/import_collection", Manage,
+        portable::import, "Reads a collection that was exported"),
     route!(POST, "/index_mode", Read, collection::index_mode, "Index mode of the vectors"),
     route!(POST, "/max_id", Read, collection::largest_id, "The largest id that is a number"),
     route!(POST, "/is_id_exists", Read, collection::id_exists, "Whether a point exists"),
@@ -104,6 +116,10 @@ pub(crate) const ROUTES: &[Route] = &[
     route!(GET, "/tail_binary", Read, retrieve::tail_binary, "The last points, as bytes"),
     route!(POST, "/add", Write, write::bulk_add, "Adds points (0.4 and later)"),
     route!(POST, "/upsert", Write, write::upsert, "Writes points, new or not (0.4 and later)"),
+    route!(POST, "/add_records_binary", Write,
+        records::add_records, "Adds rows, ids and fields of bytes (0.4 and later)"),
+    route!(POST, "/upsert_records_binary", Write,
+        records::upsert_records, "Writes rows, ids and fields of bytes (0.4 and later)"),
     route!(POST, "/delete", Write, conceal::delete, "Deletes points softly (0.4 and later)"),
     route!(POST, "/restore", Write, conceal::restore, "Brings points back (0.4 and later)"),
     route!(POST, "/bm25_search", Read, text::search, "Points by their texts (0.4 and later)"),

@@ -50,6 +50,7 @@ pub fn listener(dialect: &'static dyn Dialect, world: Arc<World>, config: Config
         clock: Arc::new(Stopped),
         metrics: Arc::new(Silent),
         build: Build::default(),
+        files: None,
     };
     let gateway = Gateway::new(world, &[dialect], context, config);
     let listener = gateway.listener(Mount::Only(dialect.name()));
