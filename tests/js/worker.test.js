@@ -1,50 +1,28 @@
 // The built worker in workerd, with its bucket and its Durable Object, through Qdrant's own client.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { gzipSync } from 'node:zlib';
 
 import { QdrantClient } from '@qdrant/js-client-rest';
-import { Miniflare } from 'miniflare';
 
-const BUILD = new URL('../../workers/build/', import.meta.url).pathname;
-/** The platform takes 3 MiB of an account that pays nothing, and 10 MiB of others. */
-const GZIP_BYTES_MAX = 3 * 2 ** 20;
+import { platform as run } from './miniflare.js';
+import { random, vector } from './points.js';
+
 const KEY = 'a key of the worker';
 const folder = mkdtempSync(join(tmpdir(), 'skerry-worker-'));
 let platform;
 let url;
 
-/** What the build has left, the entry first. */
-function modules() {
-    const names = readdirSync(BUILD, { recursive: true }).filter((name) => /\.(js|wasm)$/.test(name));
-    const module = (name) => ({
-        type: name.endsWith('.wasm') ? 'CompiledWasm' : 'ESModule', path: join(BUILD, name),
-    });
-    return ['index.js', ...names.filter((name) => name !== 'index.js')].map(module);
-}
-
-/** The worker as wrangler.toml describes it, on a bucket that outlives it. */
+/** The worker on a bucket that outlives it. */
 async function start(bindings = {}) {
-    platform = new Miniflare({
-        name: 'skerry',
-        compatibilityDate: '2026-04-01',
-        modules: modules(),
-        modulesRoot: BUILD,
-        r2Buckets: ['BUCKET'],
-        r2Persist: join(folder, 'r2'),
-        durableObjects: { SHARD: { className: 'Shard', useSQLite: true } },
-        bindings,
-    });
+    platform = await run(folder, { bindings });
     url = `${(await platform.ready).origin}/qdrant`;
 }
 
 const client = (options = {}) => new QdrantClient({ url, checkCompatibility: false, ...options });
-const random = (seed) => () => (seed = (seed * 16807) % 2147483647) / 2147483647;
-const vector = (chance, dim = 8) => Array.from({ length: dim }, () => chance() - 0.5);
 
 before(() => start());
 after(async () => {
@@ -122,7 +100,34 @@ describe('the worker', () => {
     });
 });
 
-test('the module stays within its budget', () => {
-    const packed = gzipSync(readFileSync(join(BUILD, 'skerry_worker_bg.wasm')));
-    assert.ok(packed.length <= GZIP_BYTES_MAX, `${packed.length} bytes`);
+test('eight clients through two instances lose and double nothing', async () => {
+    const other = mkdtempSync(join(tmpdir(), 'skerry-instances-'));
+    const pair = await run(other, { instances: ['one', 'two'] });
+    try {
+        const instances = await Promise.all(['one', 'two'].map((name) => pair.getWorker(name)));
+        const ask = async (at, method, path, body) => {
+            const response = await instances[at % 2].fetch(`http://skerry.invalid/qdrant${path}`, {
+                method, body: JSON.stringify(body), headers: { 'content-type': 'application/json' },
+            });
+            const answer = await response.json();
+            assert.equal(response.status, 200, JSON.stringify(answer));
+            return answer.result;
+        };
+        await ask(0, 'PUT', '/collections/c', { vectors: { size: 4, distance: 'Dot' } });
+        await Promise.all(Array.from({ length: 8 }, async (_, client) => {
+            for (let round = 0; round < 25; round++) {
+                const id = client * 25 + round;
+                // Each write is seen by the next read, whichever instance answers it.
+                const points = [{ id, vector: [client, round, 1, 1] }];
+                await ask(client, 'PUT', '/collections/c/points?wait=true', { points });
+                const [found] = await ask(client + 1, 'POST', '/collections/c/points', { ids: [id] });
+                assert.equal(found.id, id);
+            }
+        }));
+        const { points } = await ask(1, 'POST', '/collections/c/points/scroll', { limit: 500 });
+        assert.deepEqual(points.map(({ id }) => id), Array.from({ length: 200 }, (_, id) => id));
+    } finally {
+        await pair.dispose();
+        rmSync(other, { recursive: true, force: true });
+    }
 });

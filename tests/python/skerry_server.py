@@ -16,6 +16,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 START_SECONDS_MAX = 30.0
 STOP_SECONDS_MAX = 30.0
 SOAK = os.environ.get("SKERRY_SOAK") == "1"
+# Where the engine runs: `native`, or `worker` or `browser` behind the bridge of tests/js.
+RUNTIME = os.environ.get("SKERRY_RUNTIME", "native")
 
 
 def binary() -> Path:
@@ -57,6 +59,9 @@ class Server:
     def command(self):
         """The command line, with a new port."""
         self.port = free_port()
+        if RUNTIME != "native":
+            assert not self.options, f"the {RUNTIME} takes no options"
+            return ["node", str(REPOSITORY / "tests/js/bridge.js"), RUNTIME, str(self.port)]
         ports = ["--port", self.port] if self.one_port else ["--qdrant-port", self.port]
         given = " ".join(str(option) for option in self.options)
         others = (name for name in ("milvus", "infinity", "lynse") if f"--{name}-port" not in given)
@@ -124,6 +129,9 @@ class Server:
 
     def close(self):
         """Ends the process and removes what it left behind."""
+        if RUNTIME != "native" and self.process is not None:
+            # It has processes of its own to end.
+            self.stop()
         self.kill9()
         shutil.rmtree(self.own_folder, ignore_errors=True)
 

@@ -24,7 +24,11 @@ const ROOT: &str = "SKERRY_ROOT";
 
 /// Secrets that a deployment may set.
 const API_KEY: &str = "SKERRY_API_KEY";
+const ALT_API_KEY: &str = "SKERRY_ALT_API_KEY";
 const READ_ONLY_API_KEY: &str = "SKERRY_READ_ONLY_API_KEY";
+
+/// Whether tokens that a key has signed are taken: `true`, or not set.
+const JWT_RBAC: &str = "SKERRY_JWT_RBAC";
 
 /// An open database in front of its bucket.
 #[derive(Clone)]
@@ -71,7 +75,12 @@ impl Shard {
         let store = Arc::new(R2Blobs::new(self.env.bucket(BUCKET)?));
         let host = Arc::new(Isolate::default());
         let secret = |name| self.env.secret(name).ok().map(|secret| secret.to_string());
-        let keys = Keys::new(secret(API_KEY), secret(READ_ONLY_API_KEY));
+        let keys = Keys::new(secret(API_KEY), secret(READ_ONLY_API_KEY))
+            .with_alternative(secret(ALT_API_KEY));
+        let keys = match secret(JWT_RBAC).as_deref() {
+            Some("true") => keys.with_tokens(),
+            Some(_) | None => keys,
+        };
         let config = Config {
             gateway: gateway::Config {
                 keys,

@@ -6,7 +6,8 @@
 use std::sync::Arc;
 
 pub use database::{
-    CollectionStats, CommitStats, Database, DatabaseStats, Host, JobStats, Options, UpkeepStats,
+    CollectionStats, CommitStats, Database, DatabaseStats, Host, JobStats, Options, SyncProgress,
+    UpkeepStats, list_objects, sync,
 };
 pub use dialects::all as dialects;
 pub use gateway;

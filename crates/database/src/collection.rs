@@ -95,6 +95,10 @@ impl Live {
     /// Health, as background work and the journal know it; `engine` is what the engine says.
     pub(crate) fn status(&self, engine: Status) -> Status {
         match self.damage.get().or_else(|| self.journal.read_only()) {
+            // Nothing is wrong with a copy that is only read, and nothing will be done about it.
+            Some(_) if self.shared.options.read_only && self.damage.get().is_none() => {
+                Status::Ready
+            }
             Some(reason) => Status::ReadOnly(reason.message.clone()),
             None => match (self.upkeep.status(), engine) {
                 (Some(status), _) => status,

@@ -75,6 +75,7 @@ impl Database {
             let host = Arc::clone(&shared.host);
             let catalog = match damage {
                 Some(reason) => Journal::open_read_only(host, view, reason),
+                None if shared.options.read_only => Journal::open_reader(host, view),
                 None => Journal::open(
                     host,
                     view,
@@ -336,7 +337,7 @@ impl Executor for Database {
 }
 
 /// Applies the catalog's log. Gives the last good state and, if the log is damaged, how.
-async fn replay_onto(
+pub(crate) async fn replay_onto(
     mut catalog: Catalog,
     replay: &mut Replay,
 ) -> Result<(Catalog, Option<Error>), Error> {

@@ -95,6 +95,13 @@ impl<S: State> Journal<S> {
         Self::new(host, view, None, OnceLock::from(reason), Box::new(|_| {}))
     }
 
+    /// A journal of a database that was opened for reading only.
+    pub(crate) fn open_reader(host: Arc<dyn Host>, view: View<S>) -> Arc<Self> {
+        let message = "the database was opened for reading only";
+        let reason = Error::new(ErrorKind::ReadOnly, Subject::Storage, message);
+        Self::new(host, view, None, OnceLock::from(reason), Box::new(|_| {}))
+    }
+
     fn new(
         host: Arc<dyn Host>,
         view: View<S>,

@@ -17,6 +17,7 @@
 //! | `query` | which state a query is asked of |
 //! | `snapshot` | states that are kept, carried away and brought back |
 //! | `stats` | what a database tells about itself |
+//! | `sync` | one store brought to the state of another |
 
 mod catalog;
 mod collection;
@@ -34,8 +35,10 @@ mod shared;
 mod signal;
 mod snapshot;
 mod stats;
+mod sync;
 
 pub use database::{Database, Pinned};
 pub use host::Host;
 pub use options::Options;
 pub use stats::{CollectionStats, CommitStats, DatabaseStats, JobStats, UpkeepStats};
+pub use sync::{SyncProgress, list_objects, sync};

@@ -20,6 +20,9 @@ pub struct Options {
     /// A part file that no checkpoint names is removed when it is older than so many
     /// milliseconds: longer than any job takes, since another process may be building it.
     pub orphan_grace_ms: u64,
+    /// Whether nothing is written to the store, no background work is done, and every change is
+    /// refused: for a copy that belongs to somebody else.
+    pub read_only: bool,
 }
 
 impl Default for Options {
@@ -31,6 +34,7 @@ impl Default for Options {
             checkpoints_kept: 2,
             log_tail_max: 256,
             orphan_grace_ms: 3_600_000,
+            read_only: false,
         }
     }
 }

@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::import::ImportOptions;
 use crate::restore::StartSnapshots;
 use crate::settings::{Durability, LogFormat};
+use crate::sync::SyncOptions;
 
 /// A vector database that speaks the HTTP interfaces people already have clients for.
 ///
@@ -31,6 +32,8 @@ pub enum Command {
     Serve(ServeOptions),
     /// Load a file of vectors into a collection
     Import(ImportOptions),
+    /// Bring a directory or a running server to the state of another
+    Sync(SyncOptions),
 }
 
 /// Options of `serve`. Each may also come from the environment variable that `--help` shows, or

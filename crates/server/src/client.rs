@@ -11,6 +11,8 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
+use crate::streams::Outgoing;
+
 /// Talks to one server over as many connections as requests are in flight.
 pub struct Client {
     host: String,
@@ -97,6 +99,35 @@ impl Client {
         Ok((status, body))
     }
 
+    /// Sends a request whose body of the type `kind` comes piece by piece, over a connection of
+    /// its own.
+    ///
+    /// # Errors
+    /// As [`Client::send`].
+    pub(crate) async fn send_stream(
+        &self,
+        method: Method,
+        path: &str,
+        kind: &str,
+        body: app::gateway::Body,
+    ) -> Result<(StatusCode, Bytes), ClientError> {
+        let (head, _) = self.request(method, path, Bytes::new()).into_parts();
+        let mut request = Request::from_parts(head, Outgoing::new(body));
+        let kind = HeaderValue::from_str(kind).expect("the type is made of visible letters");
+        request.headers_mut().insert(CONTENT_TYPE, kind);
+        let mut sender = http1::handshake(TokioIo::new(self.stream().await?))
+            .await
+            .map(|(sender, connection)| {
+                tokio::spawn(async move {
+                    let _ = connection.await;
+                });
+                sender
+            })?;
+        let response = sender.send_request(request).await?;
+        let status = response.status();
+        Ok((status, response.into_body().collect().await?.to_bytes()))
+    }
+
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<SendRequest<Full<Bytes>>>> {
         self.idle
             .lock()
@@ -122,7 +153,7 @@ impl Client {
         request
     }
 
-    async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, ClientError> {
+    async fn stream(&self) -> Result<TcpStream, ClientError> {
         let host = self.host.trim_start_matches('[').trim_end_matches(']');
         let refused = |cause| ClientError::Connect {
             address: format!("{}:{}", self.host, self.port),
@@ -132,6 +163,11 @@ impl Client {
             .await
             .map_err(refused)?;
         stream.set_nodelay(true).map_err(refused)?;
+        Ok(stream)
+    }
+
+    async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, ClientError> {
+        let stream = self.stream().await?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         // It ends when the sender is dropped; what goes wrong is told to the sender.
         tokio::spawn(async move {

@@ -15,6 +15,8 @@
 //! | [`serve`] | `skerry serve` from start to end |
 //! | [`settings`] | defaults, file, environment and command line joined and checked |
 //! | `streams` | bodies that come and go piece by piece |
+//! | `stores` | stores by their addresses |
+//! | [`sync`] | `skerry sync` |
 //! | [`transport`] | HTTP/1.1 over TCP |
 //!
 //! It is the adapter of native systems, so clocks, threads and randomness are taken here.
@@ -34,5 +36,7 @@ pub mod restore;
 pub mod serve;
 pub mod settings;
 mod signals;
+mod stores;
 mod streams;
+pub mod sync;
 pub mod transport;

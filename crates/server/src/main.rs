@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use skerry_server::cli::{Cli, Command, ServeOptions};
 use skerry_server::settings::{LogFormat, Settings};
-use skerry_server::{import, log, serve};
+use skerry_server::{import, log, serve, sync};
 use tokio::runtime::{Builder, Runtime};
 
 /// The command line or the settings are wrong.
@@ -19,6 +19,10 @@ fn main() -> ExitCode {
         Command::Import(options) => {
             log::start(LogFormat::Text);
             run(|runtime| runtime.block_on(import::run(&options)))
+        }
+        Command::Sync(options) => {
+            log::start(LogFormat::Text);
+            run(|runtime| runtime.block_on(sync::run(&options)))
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use app::gateway::{self, Keys, Mount};
-use app::{App, BlobStore, Config};
+use app::{App, Config};
 
 use crate::exchange::Exchange;
 use crate::host::NativeHost;
@@ -14,6 +14,7 @@ use crate::metrics::ServerMetrics;
 use crate::restore::StartSnapshots;
 use crate::settings::{Data, Endpoint, LogFormat, Settings};
 use crate::signals::Signals;
+use crate::stores;
 use crate::transport::Transport;
 
 /// Why the server did not start, or did not end well.
@@ -55,7 +56,7 @@ pub async fn serve(settings: &Settings, snapshots: &StartSnapshots) -> Result<()
         data: settings.data.to_string(),
         cause,
     };
-    let store = open_store(settings).map_err(data)?;
+    let store = stores::open(&settings.data, settings.durability).map_err(data)?;
     let host = Arc::new(NativeHost::new());
     let metrics = Arc::new(ServerMetrics::new(match &settings.data {
         Data::Directory(path) => Some(path.clone()),
@@ -88,23 +89,6 @@ async fn close(transport: Transport, app: &App) -> Result<(), app::Error> {
     app.close().await?;
     tracing::info!("closed");
     Ok(())
-}
-
-/// The store of the settings.
-pub(crate) fn open_store(settings: &Settings) -> Result<Arc<dyn BlobStore>, app::Error> {
-    match &settings.data {
-        Data::Memory => Ok(Arc::new(storage_object::memory_store())),
-        Data::Directory(path) => {
-            let durability = match settings.durability {
-                crate::settings::Durability::Sync => storage_object::Durability::Sync,
-                crate::settings::Durability::Interval { period_ms } => {
-                    let period = Duration::from_millis(period_ms.into());
-                    storage_object::Durability::Interval(period)
-                }
-            };
-            Ok(storage_object::open_local(path, durability)?)
-        }
-    }
 }
 
 /// # Errors

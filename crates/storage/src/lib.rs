@@ -6,6 +6,7 @@
 //!   [`checkpoint`] shortens its replay, [`collect`] removes what no checkpoint needs.
 //! * [`container`] packs named blocks into one file that is opened by one tail read.
 //! * [`snapshot`] names the objects of a state and carries them away as one stream.
+//! * [`needed`] tells which objects a copy consists of.
 //! * [`codec`] is the binary form of the model's operations inside log entries and checkpoints.
 //!
 //! Every byte is described in `docs/FORMAT.md`. Nothing here has a clock or a source of
@@ -22,6 +23,7 @@ pub mod conformance;
 pub mod container;
 mod key;
 pub mod log;
+pub mod needed;
 pub mod snapshot;
 mod ulid;
 

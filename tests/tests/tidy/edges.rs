@@ -49,6 +49,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
     ("server", &["app", "storage-object"]),
     ("workers", &["app"]),
+    ("wasm", &["app"]),
     ("testkit", &["*"]),
     ("bench", &["*"]),
     ("guest", &["*"]),
@@ -75,7 +76,7 @@ const NOT_IN_CORE: &[&str] = &[
 ];
 
 /// Adapters that stand beside `crates/` at the top of the repository.
-const ADAPTERS: &[&str] = &["workers"];
+const ADAPTERS: &[&str] = &["wasm", "workers"];
 
 /// A manifest of ours, read.
 struct Manifest {

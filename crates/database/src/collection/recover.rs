@@ -55,8 +55,13 @@ pub(crate) async fn open(
         position,
     };
     let parts = Arc::clone(&view.state.parts);
-    let check_first = scrub::is_first(&parts);
-    if check_first {
+    // What a reader opens has come from afar, and is whole in memory.
+    let reader = shared.options.read_only;
+    let check_first = reader || scrub::is_first(&parts);
+    if reader {
+        let mut files = parts.values();
+        files.try_for_each(|file| file.container.verify())?;
+    } else if check_first {
         scrub::scrub(&*shared.store, &prefix, &parts).await?;
     }
     let replayed = position.n - checkpoint.map_or(0, |checkpoint| checkpoint.position.n);
@@ -84,6 +89,7 @@ fn assemble(
         let live = live.clone();
         let journal = match damage {
             Some(reason) => Journal::open_read_only(host, view, reason),
+            None if shared.options.read_only => Journal::open_reader(host, view),
             None => Journal::open(
                 host,
                 view,

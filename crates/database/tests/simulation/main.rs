@@ -10,6 +10,7 @@ mod conceal;
 mod crash;
 mod fault;
 mod snapshot;
+mod sync;
 mod timeout;
 mod upkeep;
 mod world;

@@ -7,7 +7,7 @@ use crate::key::BlobKey;
 
 use super::entry::Fields;
 
-const FOLDER: &str = "gc/boundary";
+pub(crate) const FOLDER: &str = "gc/boundary";
 const MAGIC: &[u8; 4] = b"SKGB";
 const VERSION: u32 = 1;
 

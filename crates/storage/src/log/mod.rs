@@ -33,6 +33,7 @@ pub use entry::{Entry, EntryDefect, EntryKind, Link, Nonce, Position};
 pub use error::{Damage, LogError};
 pub use replay::Replay;
 
+pub(crate) use boundary::FOLDER as BOUNDARY;
 pub(crate) use entry::Fields;
 
 pub(crate) const LOG: &str = "log";

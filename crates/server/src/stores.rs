@@ -1,0 +1,30 @@
+//! Stores by the address that a person gives: a directory, memory.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use app::{BlobStore, Error};
+
+use crate::settings::{Data, Durability};
+
+/// The store at `data`, which becomes one when there is nothing.
+///
+/// # Errors
+/// When a directory is in use by another process.
+pub(crate) fn open(data: &Data, durability: Durability) -> Result<Arc<dyn BlobStore>, Error> {
+    match data {
+        Data::Memory => Ok(Arc::new(storage_object::memory_store())),
+        Data::Directory(path) => {
+            let durability = match durability {
+                Durability::Sync => storage_object::Durability::Sync,
+                Durability::Interval { period_ms } => {
+                    let period = Duration::from_millis(period_ms.into());
+                    storage_object::Durability::Interval(period)
+                }
+            };
+            let path = PathBuf::from(path);
+            Ok(storage_object::open_local(&path, durability)?)
+        }
+    }
+}

@@ -1,0 +1,236 @@
+// Skerry in a browser tab, a web worker or node. index.d.ts describes what is exported.
+
+import init, { Engine } from './engine.js';
+import { Collection } from './collection.js';
+import { SkerryError } from './errors.js';
+import { HttpStore } from './stores/http.js';
+import { IndexedDbStore } from './stores/indexeddb.js';
+import { MemoryStore } from './stores/memory.js';
+import * as opfs from './stores/opfs.js';
+
+export { Collection, SkerryError };
+
+/** A place that no page can have: what a request without an origin of its own is sent to. */
+const ORIGIN = 'http://skerry.invalid';
+
+let loading;
+
+/** Compiles the module once, from beside this file unless `module` says where else. */
+async function load(module) {
+    loading ??= (async () => {
+        let source = module ?? new URL('./engine_bg.wasm', import.meta.url);
+        if (source instanceof URL && source.protocol === 'file:') {
+            const { readFile } = await import(/* @vite-ignore */ 'node:fs/promises');
+            source = await readFile(source);
+        }
+        await init({ module_or_path: source });
+    })();
+    try {
+        await loading;
+    } catch (error) {
+        loading = undefined;
+        throw error;
+    }
+}
+
+async function openStore(kind, name) {
+    if (typeof kind === 'object') return kind;
+    if (!/^[A-Za-z0-9_-]{1,64}$/.test(name)) {
+        throw new SkerryError('invalid', 'a store\'s name is 1 to 64 of the characters A-Z a-z 0-9 _ -');
+    }
+    switch (kind) {
+    case 'memory': return new MemoryStore();
+    case 'opfs':
+        // What a browser without it would say is not understood by anybody.
+        if (!opfs.isSupported()) {
+            throw new SkerryError('unsupported', 'there is no private file system here; try "indexeddb"');
+        }
+        return opfs.OpfsStore.open(name);
+    case 'indexeddb':
+        if (globalThis.indexedDB === undefined) {
+            throw new SkerryError('unsupported', 'there is no IndexedDB here; try "memory"');
+        }
+        return IndexedDbStore.open(name);
+    default:
+        throw new SkerryError('invalid', `there is no store "${kind}": "opfs", "indexeddb" or "memory"`);
+    }
+}
+
+async function openOn(store, { readOnly = false, root = 'qdrant', module, signal }) {
+    try {
+        await load(module);
+        const engine = await Engine.open(store, readOnly, root);
+        signal?.throwIfAborted();
+        return new Database(engine, store);
+    } catch (error) {
+        await store.close();
+        // The engine knows why a store failed only by its words.
+        signal?.throwIfAborted();
+        throw error;
+    }
+}
+
+export async function open({ store, name = 'default', ...options } = {}) {
+    options.signal?.throwIfAborted();
+    const kind = store ?? (opfs.isSupported() ? 'opfs' : 'indexeddb');
+    return openOn(await openStore(kind, name), options);
+}
+
+export async function openRemote(url, options = {}) {
+    const store = await HttpStore.open(url, options);
+    return openOn(store, { ...options, readOnly: true });
+}
+
+export async function destroy({ store, name = 'default' } = {}) {
+    const kind = store ?? (opfs.isSupported() ? 'opfs' : 'indexeddb');
+    if (kind === 'opfs') await opfs.OpfsStore.destroy(name);
+    else if (kind === 'indexeddb') await IndexedDbStore.destroy(name);
+    else throw new SkerryError('invalid', `nothing is kept in "${kind}"`);
+}
+
+export class Database {
+    #engine;
+    #store;
+    #failure;
+    #closed;
+
+    constructor(engine, store) {
+        this.#engine = engine;
+        this.#store = store;
+    }
+
+    /** As the global `fetch`, answered by this database whatever the origin. */
+    async fetch(input, init) {
+        const url = typeof input === 'string' && input.startsWith('/') ? ORIGIN + input : input;
+        // The agent that clients for node bring along is for sockets.
+        const { dispatcher: _, ...rest } = init ?? {};
+        const request = new Request(url, rest);
+        const { signal } = request;
+        signal.throwIfAborted();
+        const body = new Uint8Array(await request.arrayBuffer());
+        const answer = await this.#exchange(request.method, request.url, [...request.headers], body, signal);
+        const { status } = answer;
+        const response = new Response([204, 304].includes(status) ? null : answer.body(), {
+            status, headers: answer.headers,
+        });
+        answer.free();
+        return response;
+    }
+
+    async #exchange(method, url, headers, body, signal) {
+        if (this.#failure) throw this.#failure;
+        if (this.#closed) throw new SkerryError('closed', 'the database is closed');
+        const answering = this.#engine.exchange(method, url, headers, body);
+        const aborted = signal && new Promise((_, reject) => {
+            signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+        });
+        try {
+            return await (aborted ? Promise.race([answering, aborted]) : answering);
+        } catch (error) {
+            if (error instanceof WebAssembly.RuntimeError) {
+                // A trap leaves memory in an unknown state. What was acknowledged is in the store.
+                this.#failure = new SkerryError('internal',
+                    `the engine has stopped: ${error.message}; open the database again`, { cause: error });
+                await this.#store.close();
+                throw this.#failure;
+            }
+            throw error;
+        }
+    }
+
+    /** A route of the HTTP interface, its body and its result as values. */
+    async call(method, path, body, { signal } = {}) {
+        const init = { method, signal };
+        if (body !== undefined) {
+            init.body = JSON.stringify(body, plain);
+            init.headers = { 'content-type': 'application/json' };
+        }
+        const response = await this.fetch(`${ORIGIN}/qdrant${path}`, init);
+        const answer = await response.json().catch(() => null);
+        if (!response.ok) {
+            throw new SkerryError(codeOf(response.status), answer?.status?.error ?? `status ${response.status}`);
+        }
+        return answer.result;
+    }
+
+    /** Lets requests to `origin` that this page makes with the global `fetch` come here. */
+    intercept(origin = ORIGIN) {
+        const { origin: mine } = new URL(origin);
+        const before = globalThis.fetch;
+        const replaced = (input, init) => {
+            const url = new URL(input?.url ?? input, globalThis.location?.href);
+            return url.origin === mine ? this.fetch(input, init) : before(input, init);
+        };
+        globalThis.fetch = replaced;
+        return () => { if (globalThis.fetch === replaced) globalThis.fetch = before; };
+    }
+
+    /** Answers what the package's service worker passes on, below `prefix`. */
+    serve(prefix = '/skerry') {
+        const workers = globalThis.navigator.serviceWorker;
+        const listener = async ({ data, ports }) => {
+            if (data?.skerry !== 'request' || data.prefix !== prefix) return;
+            const [port] = ports;
+            port.postMessage({ mine: true });
+            try {
+                const { method, path, headers, body } = data;
+                const answer = await this.#exchange(method, ORIGIN + path, headers, body);
+                const bytes = answer.body();
+                port.postMessage({ status: answer.status, headers: answer.headers, body: bytes }, [bytes.buffer]);
+                answer.free();
+            } catch (error) {
+                port.postMessage({ error: error.message });
+            }
+        };
+        workers.addEventListener('message', listener);
+        workers.startMessages();
+        return () => workers.removeEventListener('message', listener);
+    }
+
+    async collections(options) {
+        const { collections } = await this.call('GET', '/collections', undefined, options);
+        return collections.map(({ name }) => name);
+    }
+
+    async createCollection(name, settings, options) {
+        await this.call('PUT', `/collections/${encodeURIComponent(name)}`, settings, options);
+        return this.collection(name);
+    }
+
+    async deleteCollection(name, options) {
+        return this.call('DELETE', `/collections/${encodeURIComponent(name)}`, undefined, options);
+    }
+
+    collection(name) {
+        return new Collection(this, name);
+    }
+
+    /** Finishes what was asked for, and gives the store back. */
+    async close() {
+        this.#closed ??= (async () => {
+            try {
+                if (!this.#failure) await this.#engine.close();
+            } finally {
+                await this.#store.close();
+            }
+        })();
+        await this.#closed;
+    }
+}
+
+/** Typed arrays are written as the arrays that they are. */
+function plain(_, value) {
+    return ArrayBuffer.isView(value) && !(value instanceof DataView) ? Array.from(value) : value;
+}
+
+function codeOf(status) {
+    switch (status) {
+    case 400: case 422: return 'invalid';
+    case 403: return 'read-only';
+    case 404: return 'not-found';
+    case 409: return 'conflict';
+    case 503: return 'unavailable';
+    case 507: return 'storage-full';
+    default: return status < 500 ? 'invalid' : 'internal';
+    }
+}
