@@ -102,7 +102,7 @@ export class Database {
     /** As the global `fetch`, answered by this database whatever the origin. */
     async fetch(input, init) {
         const url = typeof input === 'string' && input.startsWith('/') ? ORIGIN + input : input;
-        // The agent that clients for node bring along is for sockets.
+        // The dispatcher that clients for node bring along is for sockets.
         const { dispatcher: _, ...rest } = init ?? {};
         const request = new Request(url, rest);
         const { signal } = request;
