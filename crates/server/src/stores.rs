@@ -1,6 +1,5 @@
 //! Stores by the address that a person gives: a directory, memory.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,8 +22,7 @@ pub(crate) fn open(data: &Data, durability: Durability) -> Result<Arc<dyn BlobSt
                     storage_object::Durability::Interval(period)
                 }
             };
-            let path = PathBuf::from(path);
-            Ok(storage_object::open_local(&path, durability)?)
+            Ok(storage_object::open_local(path, durability)?)
         }
     }
 }

@@ -58,7 +58,7 @@ impl FromStr for Place {
         if text.starts_with("http://") || text.starts_with("https://") {
             return Ok(Self::Server(text.trim_end_matches('/').to_owned()));
         }
-        match text.parse()? {
+        match text.parse::<Data>()? {
             Data::Memory => Err("memory ends with this process: give a place that lasts".into()),
             data => Ok(Self::Store(data)),
         }
