@@ -414,7 +414,14 @@ pub(crate) async fn range(call: &Call<'_>) -> Answer {
     let mut hits = nearest(call, &seen, &field, asked.vector, how).await?;
     let near = |hit: &Hit| match field.metric() {
         Metric::Dot => hit.score >= asked.threshold,
-        _distance => hit.score <= asked.threshold,
+        Metric::Cosine
+        | Metric::L2
+        | Metric::L1
+        | Metric::Hamming
+        | Metric::Jaccard
+        | Metric::Tanimoto
+        | Metric::Substructure
+        | Metric::Superstructure => hit.score <= asked.threshold,
     };
     hits.retain(near);
     let result = json!({ "ids": ids_json(&hits), "distances": scores_json(&hits) });
