@@ -43,7 +43,8 @@ function clustered() {
 function batches() {
     const chance = random(12);
     const searches = Array.from({ length: QUERIES }, (_, at) => {
-        const query = at % 5 === 4 ? Math.floor(chance() * COUNT) : vector(chance, DIM);
+        // Some of the first ten points are deleted.
+        const query = at % 5 === 4 ? 10 + Math.floor(chance() * (COUNT - 10)) : vector(chance, DIM);
         return {
             query,
             limit: 1 + at % 10,
