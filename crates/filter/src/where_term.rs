@@ -42,9 +42,9 @@ pub(crate) fn implied(term: &Term, source: &dyn RowSource) -> Option<Filter> {
     }
 }
 
-fn values(terms: &[Term]) -> Option<Vec<&Value>> {
-    let constant = |term| match term {
-        &Term::Constant(ref value) => Some(value),
+fn values<'a>(terms: &'a [Term]) -> Option<Vec<&'a Value>> {
+    let constant = |term: &'a Term| match term {
+        Term::Constant(value) => Some(value),
         Term::Field(_) | Term::Call { .. } => None,
     };
     terms.iter().map(constant).collect()

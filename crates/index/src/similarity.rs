@@ -4,12 +4,15 @@ use kernels::bits::BitKernels;
 use kernels::float::{self, FloatKernels};
 use model::{Element, Metric};
 
+/// What compares two rows of equal length.
+type Kernel = fn(&[f32], &[f32]) -> f32;
+
 /// Compares `f32` vectors by one metric: larger is better.
 ///
 /// `Dot` and `Cosine`: inner product; `L2`: `-Σd²`; `L1`: `-Σ|d|`. Equal bits on every processor.
 #[derive(Clone, Copy, Debug)]
 pub struct Similarity {
-    kernel: fn(&[f32], &[f32]) -> f32,
+    kernel: Kernel,
     sign: f32,
 }
 
@@ -50,7 +53,7 @@ impl Similarity {
     /// of bits that no float stands for.
     #[must_use]
     pub fn of_unprepared(metric: Metric) -> Option<Self> {
-        let (kernel, sign): (fn(&[f32], &[f32]) -> f32, f32) = match metric {
+        let (kernel, sign): (Kernel, f32) = match metric {
             Metric::Dot | Metric::L2 | Metric::L1 => return Self::for_metric(metric),
             Metric::Cosine => (cosine, 1.0),
             Metric::Hamming => (differing_halves, -1.0),

@@ -133,8 +133,20 @@ fn call<'a>(function: Function, arguments: &'a [Node<'_>], fields: &'a dyn Field
             let places = arguments.get(1).map_or(Datum::Int(0), |_| argument(1));
             number::decimals(function, &argument(0), &places)
         }
+        _ => call_on_values(function, argument, arguments.len()),
+    }
+}
+
+/// The functions of texts, times and documents.
+fn call_on_values<'a>(
+    function: Function,
+    argument: impl Fn(usize) -> Datum<'a>,
+    count: usize,
+) -> Datum<'a> {
+    use Function as F;
+    match function {
         F::Substring => {
-            let length = arguments.get(2).map(|_| argument(2));
+            let length = (count > 2).then(|| argument(2));
             writing::substring(&argument(0), &argument(1), length.as_ref())
         }
         F::Position => writing::position(&argument(0), &argument(1)),
@@ -164,14 +176,8 @@ fn call<'a>(function: Function, arguments: &'a [Node<'_>], fields: &'a dyn Field
         | F::WeekDay
         | F::WeekOfYear => calendar::part(function, &argument(0)),
         F::Shift => calendar::shift(&argument(0), &argument(1), &argument(2)),
-        F::JsonExtract
-        | F::JsonText
-        | F::JsonInteger
-        | F::JsonFloat
-        | F::JsonBool
-        | F::JsonIsNull
-        | F::JsonExists
-        | F::JsonContains => document::json(function, &argument(0), &argument(1)),
+        // Those of documents.
+        _ => document::json(function, &argument(0), &argument(1)),
     }
 }
 
