@@ -186,7 +186,7 @@ async fn create(database: &Database) {
         name: VectorName::default(),
         since: 0,
         kind,
-        hnsw: None,
+        index: None,
         quantization: None,
         residency: model::Residency::Mapped,
     };

@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
-use model::{Error, FieldKind, PointId, Schema, VectorKind};
+use model::{
+    ClusterCount, Error, FieldKind, HnswConfig, IndexChoice, IvfConfig, PointId, Schema,
+    VectorField, VectorKind,
+};
 use rows::RowId;
 
 use crate::ids::IdRef;
+use crate::prepared::shape;
 use crate::segment::LiveSegment;
 
 /// Schema, growing rows and sealed segments of one collection at one moment.
@@ -175,8 +179,45 @@ pub(crate) fn check_schema(schema: &Schema) -> Result<(), Error> {
                 field.name
             )));
         }
+        check_index(field)?;
     }
     Ok(())
+}
+
+/// Whether the index that a field asks for is one of its kind.
+fn check_index(field: &VectorField) -> Result<(), Error> {
+    let name = &field.name;
+    let fits = match (field.index, field.kind) {
+        (None | Some(IndexChoice::Exact), _) => true,
+        // No links are no graph.
+        (Some(IndexChoice::Graph(HnswConfig { m: 0, .. })), _) => true,
+        (Some(IndexChoice::Graph(_)), VectorKind::Dense { .. } | VectorKind::Multi { .. }) => true,
+        (Some(IndexChoice::Ivf(IvfConfig { clusters })), VectorKind::Dense { .. }) => {
+            if !clusters.is_valid() {
+                return Err(Error::invalid(format!(
+                    "`{name}` must have from 1 to {} clusters, or a positive share of the root of \
+                     its rows",
+                    ClusterCount::MAX
+                )));
+            }
+            true
+        }
+        (Some(IndexChoice::Postings(_)), VectorKind::Sparse { .. }) => true,
+        (
+            Some(IndexChoice::Graph(_) | IndexChoice::Ivf(_) | IndexChoice::Postings(_)),
+            VectorKind::Dense { .. }
+            | VectorKind::Multi { .. }
+            | VectorKind::Sparse { .. }
+            | VectorKind::Binary { .. },
+        ) => false,
+    };
+    if fits {
+        return Ok(());
+    }
+    Err(Error::invalid(format!(
+        "the index chosen for `{name}` is not one of {} vectors",
+        shape(field.kind)
+    )))
 }
 
 /// Whether an index of `kind` gives its values an order that can be asked for.

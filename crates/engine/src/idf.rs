@@ -1,6 +1,7 @@
 //! Inverse document frequencies: the weights of sparse queries, counted over a whole collection.
 
 use filter::compile;
+use index::sparse::Postings;
 use model::{Error, Filter, SparseVector, Vector};
 use rows::RowId;
 
@@ -8,6 +9,7 @@ use crate::collection::Collection;
 use crate::prepared::{Prepared, is_weighted};
 use crate::segment::LiveSegment;
 use crate::source::Source;
+use crate::vector_index::VectorIndex;
 use crate::vectors::{SparseRows, Stored};
 
 /// In how many vectors the indices of a query occur.
@@ -38,6 +40,15 @@ impl Frequencies {
                 rest = &rest[skipped..];
                 *count += u64::from(rest.first() == Some(index));
             }
+        }
+    }
+
+    /// Counts `indices` in all of `postings`, and takes off what was counted of `deleted` rows.
+    fn count_postings(&mut self, postings: &Postings, indices: &[u32], deleted: &Self) {
+        self.vectors += (postings.len() as u64).saturating_sub(deleted.vectors);
+        let gone = indices.iter().zip(&deleted.with_index);
+        for ((&index, &gone), count) in gone.zip(&mut self.with_index) {
+            *count += (postings.df(index) as u64).saturating_sub(gone);
         }
     }
 
@@ -115,6 +126,12 @@ impl Collection {
         let Stored::Sparse(sparse) = &vectors.stored else {
             return;
         };
+        if let (None, Some(VectorIndex::Postings(postings))) = (corpus, live.segment.index(field)) {
+            let mut deleted = Frequencies::none(indices.len());
+            deleted.count(sparse, indices, live.deleted.rows().iter());
+            counted.count_postings(postings, indices, &deleted);
+            return;
+        }
         let rows = match corpus {
             None => live.live(),
             Some(filter) => {

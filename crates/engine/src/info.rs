@@ -53,13 +53,13 @@ impl Collection {
         names.into_iter().map(str::to_owned).collect()
     }
 
-    /// Number of live vectors that a graph covers.
+    /// Number of live vectors that an index covers.
     pub fn indexed_vectors(&self) -> u64 {
         let mut vectors = 0;
         for live in &self.sealed {
             let deleted = live.deleted.rows();
             for (at, stored) in live.segment.block.vectors.iter().enumerate() {
-                if live.segment.graph(at).is_some() {
+                if live.segment.index_in_use(&self.schema, at).is_some() {
                     let gone = deleted.iter().filter(|&row| stored.has(row)).count();
                     vectors += (stored.count() - gone) as u64;
                 }

@@ -1,4 +1,4 @@
-//! Work in the background: sealing, merging, building columns and graphs.
+//! Work in the background: sealing, merging, building columns and indexes of vectors.
 //!
 //! A job is chosen by [`Collection::next_job`](crate::Collection::next_job) and holds the segments
 //! it works on. [`Job::run`] is pure and may take long; its parts are stored by the caller and
@@ -8,15 +8,12 @@
 use std::sync::Arc;
 
 use filter::Column;
-use index::CodeKind;
 use model::{Error, ErrorKind, Schema, Subject};
-use rows::BitSet;
 
-use crate::graph::VectorGraph;
 use crate::growing;
 use crate::install::{Change, Installed};
 use crate::part::{Blocks, NewPart, PartKind, PartRef, SegmentId};
-use crate::policy::wants_graph;
+use crate::policy::wants_index;
 use crate::segment::{LiveSegment, Segment};
 use crate::source::Source;
 
@@ -29,7 +26,7 @@ pub enum JobKind {
     Merge,
     /// Builds missing columns of one segment.
     Columns,
-    /// Builds missing or outdated graphs of one segment.
+    /// Builds missing or outdated indexes of vectors of one segment.
     Graphs,
 }
 
@@ -60,7 +57,7 @@ pub struct Job {
     kind: JobKind,
     schema: Arc<Schema>,
     sources: Vec<LiveSegment>,
-    /// Whether a merge builds graphs too.
+    /// Whether a merge builds indexes of vectors too.
     graphs: bool,
 }
 
@@ -192,39 +189,20 @@ impl Job {
     ) -> Result<Vec<NewPart>, Error> {
         let mut parts = Vec::new();
         for (at, field) in self.schema.vectors.iter().enumerate() {
-            if !wants_graph(live, at, &self.schema) {
-                continue;
-            }
-            let vectors = &live.segment.block.vectors[at];
-            let Some(dense) = vectors.dense() else {
+            let Some(wanted) = wants_index(live, at, &self.schema) else {
                 continue;
             };
             check(progress)?;
-            let config = self.schema.hnsw_of(field);
-            let present = linked(live, vectors.present.as_ref());
             let report = |done: usize, total: usize| progress.report(done as u64, total as u64);
-            let codes = CodeKind::of(self.schema.quantization_of(field));
-            let blocks = VectorGraph::build(dense, present.as_ref(), config, codes, &report);
-            parts.push(NewPart {
-                kind: PartKind::Hnsw(field.name.clone()),
-                blocks,
-            });
+            let vectors = &live.segment.block.vectors[at];
+            if let Some(blocks) = wanted.build(live, vectors, &report)? {
+                let kind = wanted.part(&field.name);
+                parts.push(NewPart { kind, blocks });
+            }
         }
         check(progress)?;
         Ok(parts)
     }
-}
-
-/// The rows that a graph links: those not gone that carry the vector; `None`: all.
-fn linked(live: &LiveSegment, present: Option<&BitSet>) -> Option<BitSet> {
-    if live.deleted.rows().is_empty() {
-        return present.cloned();
-    }
-    let mut linked = live.kept().to_bits(live.segment.block.len() as usize);
-    if let Some(present) = present {
-        linked.intersect_with(present);
-    }
-    Some(linked)
 }
 
 fn check(progress: &dyn Progress) -> Result<(), Error> {

@@ -16,8 +16,28 @@ pub enum PartKind {
     Rows,
     /// Graph and codes of a vector field.
     Hnsw(VectorName),
+    /// Inverted lists, and codes if any, of a vector field.
+    Lists(VectorName),
+    /// Postings of a sparse field.
+    Postings(VectorName),
     /// The column of a payload index.
     Column(FieldPath),
+}
+
+impl PartKind {
+    /// The vector field that the part is an index of.
+    pub(crate) fn indexed(&self) -> Option<&VectorName> {
+        match self {
+            Self::Rows | Self::Column(_) => None,
+            Self::Hnsw(field) | Self::Lists(field) | Self::Postings(field) => Some(field),
+        }
+    }
+
+    /// Whether a part of this kind takes the place of one of the `other`: a vector field has one
+    /// index at most.
+    pub(crate) fn replaces(&self, other: &Self) -> bool {
+        self == other || (self.indexed().is_some() && self.indexed() == other.indexed())
+    }
 }
 
 impl fmt::Display for PartKind {
@@ -25,6 +45,8 @@ impl fmt::Display for PartKind {
         match self {
             Self::Rows => f.write_str("rows"),
             Self::Hnsw(field) => write!(f, "graph of `{field}`"),
+            Self::Lists(field) => write!(f, "lists of `{field}`"),
+            Self::Postings(field) => write!(f, "postings of `{field}`"),
             Self::Column(path) => write!(f, "column of `{path}`"),
         }
     }

@@ -2,27 +2,32 @@
 //!
 //! | plan | compares | chosen |
 //! |---|---|---|
-//! | scan | every live row | no graph, `exact`, or few rows |
-//! | filtered scan | the rows that a filter leaves | no graph, `exact`, or few are left |
-//! | walk | what the graph leads to | a graph and no filter |
-//! | filtered walk | the same, asking the filter | a graph and a filter that leaves many |
+//! | scan | every live row | no index, `exact`, or few rows |
+//! | filtered scan | the rows that a filter leaves | no index, `exact`, or few are left |
+//! | walk | what the index leads to | an index and no filter |
+//! | filtered walk | the same, asking the filter | an index and a filter that leaves many |
 //!
-//! "Few" is what `full_scan_threshold_kb` says of the bytes of the rows. Every plan answers in the
-//! same order with the same scores; scans are exact, walks up to their recall (and, when a search
-//! of a quantised field asks for the scores of its codes, up to their rounding). A filter that was
+//! An index is a graph, inverted lists or, of a sparse field, postings. "Few" is what
+//! `full_scan_threshold_kb` says of the bytes of the rows, or `full_scan_rows` of sparse ones.
+//! Every plan answers in the same order with the same scores; scans and postings are exact, graphs
+//! and lists up to their recall (and, when a search of a quantised field asks for the scores of
+//! its codes, up to their rounding). A filter that was
 //! seen before is no filter any more, but a set of rows to choose among.
 
 use std::sync::Arc;
 
 use filter::{Compiled, compile};
+use index::sparse::{SparseProbe, SparseRow};
 use index::{Allowed, CodeUse, Probe, Scored, Scratch, flat};
-use model::{Filter, Quantization, QueryBits, Schema, SearchParams, VectorKind};
+use model::{
+    Filter, IndexChoice, Quantization, QueryBits, Schema, SearchParams, SparseVector, VectorKind,
+};
 use rows::{BitSet, RowId, TopK};
 
-use crate::graph::VectorGraph;
 use crate::prepared::{Comparison, Prepared};
 use crate::segment::LiveSegment;
 use crate::source::Source;
+use crate::vector_index::VectorIndex;
 use crate::vectors::Vectors;
 
 /// Candidates that a walk keeps unless the caller says how many. With graphs of the default
@@ -40,9 +45,9 @@ pub enum Plan {
     Scan,
     /// List the rows that the filter leaves and compare those.
     FilteredScan,
-    /// Walk the graph.
+    /// Walk the graph, or look through lists or postings.
     Walk,
-    /// Walk the graph and ask the filter on the way.
+    /// As `Walk`, and ask the filter on the way.
     FilteredWalk,
 }
 
@@ -69,7 +74,7 @@ pub(crate) struct Nearest<'a> {
 
 /// What is chosen among: one segment and the rows of it that count.
 struct Choice<'a> {
-    graph: Option<&'a VectorGraph>,
+    index: Option<&'a VectorIndex>,
     /// Live rows that carry the vector.
     rows: usize,
     /// Of those, how many the filter is expected to leave.
@@ -78,11 +83,12 @@ struct Choice<'a> {
     /// As many rows as are scanned without a walk.
     few: usize,
     ef: usize,
+    nprobe: Option<u32>,
 }
 
 impl Choice<'_> {
     fn best(&self, exact: bool) -> Plan {
-        let walkable = self.graph.is_some() && !exact;
+        let walkable = self.index.is_some() && !exact;
         let scan = if self.filtered {
             Plan::FilteredScan
         } else {
@@ -93,8 +99,8 @@ impl Choice<'_> {
         } else {
             Plan::Walk
         };
-        let cheaper = |graph: &VectorGraph| graph.hnsw.scan_is_cheaper(self.left, self.ef);
-        let scan_is_cheap = self.left <= self.few || self.graph.is_some_and(cheaper);
+        let cheaper = |index: &VectorIndex| index.scan_is_cheaper(self.left, self.ef, self.nprobe);
+        let scan_is_cheap = self.left <= self.few || self.index.is_some_and(cheaper);
         if walkable && !scan_is_cheap {
             walk
         } else {
@@ -108,7 +114,7 @@ impl Choice<'_> {
         if switches.without != Some(best) {
             return best;
         }
-        let walkable = self.graph.is_some() && !exact;
+        let walkable = self.index.is_some() && !exact;
         match best {
             Plan::Scan if walkable => Plan::Walk,
             // Nothing else can answer.
@@ -121,7 +127,7 @@ impl Choice<'_> {
 }
 
 /// The `wanted` live rows of `live` that match and are most similar, best first; ties by ascending
-/// row. With `indexed_only`, nothing when the field is dense and has no graph here.
+/// row. With `indexed_only`, nothing when the field is dense and has no index here.
 pub(crate) fn nearest(
     live: &LiveSegment,
     schema: &Arc<Schema>,
@@ -129,14 +135,13 @@ pub(crate) fn nearest(
     scratch: &mut Scratch,
 ) -> Vec<Scored> {
     let segment = &*live.segment;
-    // Without links configured, a graph that is still there is not used.
-    let graph = segment
-        .graph(ask.field)
-        .filter(|_| schema.hnsw_of(&schema.vectors[ask.field]).m > 0)
+    // Rows that are compared by another metric than they are stored for have no index.
+    let index = segment
+        .index_in_use(schema, ask.field)
         .filter(|_| ask.params.metric.is_none());
     let vectors = &segment.block.vectors[ask.field];
     // Fields that never have a graph are not left out for lacking one.
-    let waits = ask.params.indexed_only && graph.is_none() && vectors.dense().is_some();
+    let waits = ask.params.indexed_only && index.is_none() && vectors.dense().is_some();
     if ask.wanted == 0 || waits {
         return Vec::new();
     }
@@ -144,7 +149,7 @@ pub(crate) fn nearest(
     let mut filter = ask.filter;
     let source = Source::new(segment, schema);
     // Small segments are not worth remembering anything.
-    if let (Some(known), Some(_), false) = (filter, graph, ask.switches.without_memory) {
+    if let (Some(known), Some(_), false) = (filter, index, ask.switches.without_memory) {
         let list = || compile(known, &source).rows(None).to_bits(vectors.rows());
         if let Some(rows) = segment.filters.rows(known, schema, list) {
             candidates = candidates.among(&rows);
@@ -154,7 +159,7 @@ pub(crate) fn nearest(
     let compiled = filter.map(|filter| compile(filter, &source));
     let rows = candidates.count(vectors);
     let choice = Choice {
-        graph,
+        index,
         rows,
         left: compiled
             .as_ref()
@@ -162,37 +167,77 @@ pub(crate) fn nearest(
         filtered: compiled.is_some(),
         few: few_rows(schema, ask.field),
         ef: ef(ask),
+        nprobe: ask.params.nprobe,
     };
     debug_assert!(choice.left <= choice.rows);
     let plan = choice.plan(ask.params.exact, ask.switches);
+    let walks = matches!(plan, Plan::Walk | Plan::FilteredWalk);
     let dense = vectors.dense().filter(|_| ask.params.metric.is_none());
-    let (Some(dense), Prepared::Dense(vector)) = (dense, ask.vector) else {
-        return scan(live, vectors, ask, &candidates, compiled.as_ref(), plan);
-    };
-    match (plan, &compiled, graph) {
-        (Plan::FilteredScan, Some(compiled), _) => {
-            let rows = compiled.rows(Some(&live.live()));
-            let rows = rows.iter().filter(|&row| vectors.has(row));
-            flat::search_rows(dense, vector, rows, ask.wanted)
-        }
-        (Plan::Walk | Plan::FilteredWalk, compiled, Some(graph)) => {
-            let quantization = schema.quantization_of(&schema.vectors[ask.field]);
-            let codes = code_use(ask.params.codes, quantization);
+    match (dense, ask.vector, index.filter(|_| walks)) {
+        (_, Prepared::Sparse(query), Some(VectorIndex::Postings(postings))) => candidates
+            .allow(compiled.as_ref(), |allowed| {
+                postings.search(&sparse_probe(query, ask.wanted, allowed))
+            }),
+        (Some(_), Prepared::Dense(vector), Some(index)) => {
             candidates.ask(ask, vector, compiled.as_ref(), |probe| {
-                graph.hnsw.search_by(probe, &codes, scratch)
+                walk(index, schema, ask, probe, scratch)
             })
         }
-        (Plan::Scan | Plan::FilteredScan | Plan::Walk | Plan::FilteredWalk, compiled, _) => {
-            candidates.ask(ask, vector, compiled.as_ref(), |probe| {
-                flat::search(dense, probe)
-            })
-        }
+        (Some(dense), Prepared::Dense(vector), None) => match (plan, &compiled) {
+            (Plan::FilteredScan, Some(compiled)) => {
+                let rows = compiled.rows(Some(&live.live()));
+                let rows = rows.iter().filter(|&row| vectors.has(row));
+                flat::search_rows(dense, vector, rows, ask.wanted)
+            }
+            (Plan::Scan | Plan::FilteredScan | Plan::Walk | Plan::FilteredWalk, compiled) => {
+                candidates.ask(ask, vector, compiled.as_ref(), |probe| {
+                    flat::search(dense, probe)
+                })
+            }
+        },
+        (_, _, _) => scan(live, vectors, ask, &candidates, compiled.as_ref(), plan),
     }
 }
 
-/// As many rows as are scanned without a walk. Fields without graphs are scanned whatever it says.
+/// Asks the index of a dense field.
+fn walk(
+    index: &VectorIndex,
+    schema: &Schema,
+    ask: &Nearest<'_>,
+    probe: &Probe<'_>,
+    scratch: &mut Scratch,
+) -> Vec<Scored> {
+    let quantization = schema.quantization_of(&schema.vectors[ask.field]);
+    let codes = code_use(ask.params.codes, quantization);
+    match index {
+        VectorIndex::Graph(graph) => graph.hnsw.search_by(probe, &codes, scratch),
+        VectorIndex::Lists(lists) => {
+            let nprobe = lists.nprobe(ask.params.nprobe);
+            lists.ivf.search(probe, nprobe, &codes, scratch)
+        }
+        // No dense field has postings.
+        VectorIndex::Postings(_) => Vec::new(),
+    }
+}
+
+fn sparse_probe<'a>(query: &'a SparseVector, k: usize, allowed: Allowed<'a>) -> SparseProbe<'a> {
+    let query = SparseRow {
+        indices: query.indices(),
+        values: query.values(),
+    };
+    SparseProbe { query, k, allowed }
+}
+
+/// As many rows as are scanned without a walk. Fields without indexes are scanned whatever it says.
 fn few_rows(schema: &Schema, field: usize) -> usize {
     let field = &schema.vectors[field];
+    let threshold_kb = match schema.index_of(field) {
+        IndexChoice::Exact => return usize::MAX,
+        // "Fewer than", not "as many".
+        IndexChoice::Postings(config) => return (config.full_scan_rows as usize).saturating_sub(1),
+        IndexChoice::Graph(config) => config.full_scan_threshold_kb,
+        IndexChoice::Ivf(_) => schema.hnsw.full_scan_threshold_kb,
+    };
     let row_bytes = match field.kind {
         VectorKind::Dense { dim, element, .. } | VectorKind::Multi { dim, element, .. } => {
             dim.get() * element.bytes()
@@ -200,7 +245,7 @@ fn few_rows(schema: &Schema, field: usize) -> usize {
         VectorKind::Binary { dim, metric: _ } => dim.bit_bytes(),
         VectorKind::Sparse { .. } => 1,
     };
-    schema.hnsw_of(field).full_scan_threshold_kb as usize * 1024 / row_bytes
+    threshold_kb as usize * 1024 / row_bytes
 }
 
 /// The exact scan of rows that are not single floats. A sparse score of zero is as good as none.
@@ -318,20 +363,30 @@ impl<'a> Candidates<'a> {
         compiled: Option<&Compiled<'_>>,
         search: impl FnOnce(&Probe<'_>) -> Vec<Scored>,
     ) -> Vec<Scored> {
-        let probe = |allowed| Probe {
-            vector,
-            k: ask.wanted,
-            ef: ef(ask),
-            allowed,
-        };
+        self.allow(compiled, |allowed| {
+            search(&Probe {
+                vector,
+                k: ask.wanted,
+                ef: ef(ask),
+                allowed,
+            })
+        })
+    }
+
+    /// Calls `search` with the candidates that match.
+    fn allow(
+        &self,
+        compiled: Option<&Compiled<'_>>,
+        search: impl FnOnce(Allowed<'_>) -> Vec<Scored>,
+    ) -> Vec<Scored> {
         match (self.bits(), compiled) {
-            (None, None) => search(&probe(Allowed::All)),
-            (Some(bits), None) => search(&probe(Allowed::Set(bits))),
+            (None, None) => search(Allowed::All),
+            (Some(bits), None) => search(Allowed::Set(bits)),
             (bits, Some(compiled)) => {
                 let passes = |row: RowId| {
                     bits.is_none_or(|bits| bits.contains(row)) && compiled.matches(row)
                 };
-                search(&probe(Allowed::Test(&passes)))
+                search(Allowed::Test(&passes))
             }
         }
     }

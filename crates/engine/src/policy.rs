@@ -7,12 +7,12 @@
 
 use std::sync::Arc;
 
-use index::CodeKind;
-use model::{Schema, VectorKind};
+use model::{IndexChoice, Schema};
 
 use crate::collection::Collection;
 use crate::job::{Job, JobKind};
 use crate::segment::LiveSegment;
+use crate::vector_index::Wanted;
 
 const MIB: u64 = 1 << 20;
 
@@ -108,7 +108,7 @@ impl Collection {
     }
 
     fn due_flat_merge(&self, policy: &JobPolicy) -> Option<Job> {
-        let flat = self.sealed.iter().filter(|live| !self.has_graph(live));
+        let flat = self.sealed.iter().filter(|live| !self.has_index(live));
         let mut flat: Vec<&LiveSegment> = flat.collect();
         if flat.len() <= policy.flat_segments_max {
             return None;
@@ -125,7 +125,7 @@ impl Collection {
     }
 
     fn due_busy_graph(&self, policy: &JobPolicy) -> Option<Job> {
-        let flat = self.sealed.iter().filter(|live| !self.has_graph(live));
+        let flat = self.sealed.iter().filter(|live| !self.has_index(live));
         let bytes: u64 = flat.map(|live| live.all_vector_bytes()).sum();
         if bytes <= policy.flat_bytes_max {
             return None;
@@ -148,7 +148,7 @@ impl Collection {
             rows >= settings.vacuum_rows_min
                 && f64::from(deleted) > settings.vacuum_deleted_share * f64::from(rows)
         })?;
-        Some(self.job(JobKind::Merge, vec![hollow.clone()], self.has_graph(hollow)))
+        Some(self.job(JobKind::Merge, vec![hollow.clone()], self.has_index(hollow)))
     }
 
     /// A segment should outweigh all smaller ones together: then a row is rewritten a logarithmic
@@ -168,7 +168,7 @@ impl Collection {
             let bytes: u64 = sources.iter().map(|s| s.all_vector_bytes()).sum();
             if heavy <= factor * light && bytes <= self.segment_bytes_max() {
                 // Graphs serve searches until the merged segment has one too.
-                let graphs = sources.iter().any(|live| self.has_graph(live));
+                let graphs = sources.iter().any(|live| self.has_index(live));
                 let sources = sources.iter().map(|&live| live.clone()).collect();
                 return Some(self.job(JobKind::Merge, sources, graphs));
             }
@@ -190,7 +190,7 @@ impl Collection {
     fn due_graph(&self) -> Option<Job> {
         let wanting = self.sealed.iter().filter(|live| {
             let mut fields = 0..self.schema.vectors.len();
-            fields.any(|at| wants_graph(live, at, &self.schema))
+            fields.any(|at| wants_index(live, at, &self.schema).is_some())
         });
         let heaviest = wanting.max_by_key(|live| self.weight(live))?;
         Some(self.job(JobKind::Graphs, vec![heaviest.clone()], true))
@@ -200,8 +200,8 @@ impl Collection {
         Job::new(kind, Arc::clone(&self.schema), sources, graphs)
     }
 
-    fn has_graph(&self, live: &LiveSegment) -> bool {
-        (0..self.schema.vectors.len()).any(|field| live.segment.graph(field).is_some())
+    fn has_index(&self, live: &LiveSegment) -> bool {
+        (0..self.schema.vectors.len()).any(|field| live.segment.index(field).is_some())
     }
 
     fn weight(&self, live: &LiveSegment) -> u64 {
@@ -213,21 +213,25 @@ impl Collection {
     }
 }
 
-/// Whether the vectors of the field at position `at` should have a graph and have none, or one of
-/// other parameters. Rows of multi-row, sparse and binary fields are always compared one by
-/// one.
-pub(crate) fn wants_graph(live: &LiveSegment, at: usize, schema: &Schema) -> bool {
-    let field = &schema.vectors[at];
-    match field.kind {
-        VectorKind::Dense { .. } => {}
-        VectorKind::Multi { .. } | VectorKind::Sparse { .. } | VectorKind::Binary { .. } => {
-            return false;
-        }
+/// The index that the vectors of the field at position `at` should have and do not, or have of
+/// other settings.
+pub(crate) fn wants_index(live: &LiveSegment, at: usize, schema: &Schema) -> Option<Wanted> {
+    let wanted = Wanted::of(schema, at)?;
+    if live
+        .segment
+        .index(at)
+        .is_some_and(|index| index.is(&wanted))
+    {
+        return None;
     }
-    let config = schema.hnsw_of(field);
-    let graph = live.segment.graph(at);
-    let codes = CodeKind::of(schema.quantization_of(field));
-    let built = graph.is_some_and(|graph| graph.is_as_configured(config, codes));
     let threshold = u64::from(schema.segments.indexing_threshold_kb) * 1024;
-    !built && config.m > 0 && threshold > 0 && live.vector_bytes(at) > threshold
+    let large = match schema.index_of(&schema.vectors[at]) {
+        IndexChoice::Exact => false,
+        IndexChoice::Graph(_) | IndexChoice::Ivf(_) => live.vector_bytes(at) > threshold,
+        // Fewer rows are scanned anyway.
+        IndexChoice::Postings(config) => {
+            live.segment.block.vectors[at].count() >= (config.full_scan_rows as usize).max(1)
+        }
+    };
+    (threshold > 0 && large).then_some(wanted)
 }

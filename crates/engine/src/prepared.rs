@@ -311,7 +311,7 @@ mod tests {
             name: VectorName::new("f").expect("a name"),
             since: 0,
             kind,
-            hnsw: None,
+            index: None,
             quantization: None,
             residency: model::Residency::Mapped,
         }

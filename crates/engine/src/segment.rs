@@ -10,9 +10,9 @@ use rows::{RowId, RowSet};
 use crate::block::RowBlock;
 use crate::deleted::Deleted;
 use crate::filter_cache::FilterCache;
-use crate::graph::VectorGraph;
 use crate::part::{Blocks, PartKind, PartRef, SegmentId};
 use crate::source::Source;
+use crate::vector_index::{VectorIndex, Wanted};
 
 /// Rows and indexes; never changes.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub(crate) struct Segment {
     pub(crate) id: Option<SegmentId>,
     pub(crate) block: Arc<RowBlock>,
     /// Parallel to the schema's vector fields.
-    graphs: Vec<Option<Arc<VectorGraph>>>,
+    indexes: Vec<Option<Arc<VectorIndex>>>,
     columns: Columns,
     parts: Vec<PartRef>,
     /// Columns that queries wanted and no part holds, kept for the next query. It is no part of
@@ -38,21 +38,21 @@ type Columns = Vec<(FieldPath, Arc<Column>)>;
 impl Segment {
     /// Growing rows.
     pub(crate) fn growing(block: RowBlock) -> Self {
-        let graphs = vec![None; block.vectors.len()];
-        Self::assemble(None, Arc::new(block), graphs, Vec::new(), Vec::new())
+        let indexes = vec![None; block.vectors.len()];
+        Self::assemble(None, Arc::new(block), indexes, Vec::new(), Vec::new())
     }
 
     fn assemble(
         id: Option<SegmentId>,
         block: Arc<RowBlock>,
-        graphs: Vec<Option<Arc<VectorGraph>>>,
+        indexes: Vec<Option<Arc<VectorIndex>>>,
         columns: Columns,
         parts: Vec<PartRef>,
     ) -> Self {
         Self {
             id,
             block,
-            graphs,
+            indexes,
             columns,
             parts,
             derived: Mutex::default(),
@@ -73,8 +73,8 @@ impl Segment {
         let rows = parts.iter().find(|(part, _)| part.kind == PartKind::Rows);
         let (_, blocks) = rows.ok_or_else(|| Error::corrupt("a segment lacks its rows"))?;
         let block = RowBlock::open(&|name| blocks.get(name), schema)?;
-        let graphs = vec![None; block.vectors.len()];
-        Self::assemble(Some(id), Arc::new(block), graphs, Vec::new(), Vec::new())
+        let indexes = vec![None; block.vectors.len()];
+        Self::assemble(Some(id), Arc::new(block), indexes, Vec::new(), Vec::new())
             .extended(parts, schema)
     }
 
@@ -87,18 +87,17 @@ impl Segment {
         parts: &[(PartRef, Blocks)],
         schema: &Schema,
     ) -> Result<Self, Error> {
-        let mut graphs = self.graphs.clone();
+        let mut indexes = self.indexes.clone();
         let mut columns = self.columns.clone();
         let mut refs = self.parts.clone();
         for (part, blocks) in parts {
             match &part.kind {
                 PartKind::Rows => {}
-                PartKind::Hnsw(name) => {
+                PartKind::Hnsw(name) | PartKind::Lists(name) | PartKind::Postings(name) => {
                     let at = schema.vectors.iter().position(|field| field.name == *name);
-                    let at = at.ok_or_else(|| Error::corrupt("a graph of no vector field"))?;
-                    let dense = self.block.vectors[at].dense();
-                    let dense = dense.ok_or_else(|| Error::corrupt("a graph of no dense field"))?;
-                    graphs[at] = Some(Arc::new(VectorGraph::open(blocks, dense.clone())?));
+                    let at = at.ok_or_else(|| Error::corrupt("an index of no vector field"))?;
+                    let opened = VectorIndex::open(&part.kind, blocks, &self.block.vectors[at])?;
+                    indexes[at] = opened.map(Arc::new);
                 }
                 PartKind::Column(path) => {
                     let column = Column::open(&|name| blocks.get(name))?;
@@ -111,13 +110,13 @@ impl Segment {
                     columns.push((path.clone(), Arc::new(column)));
                 }
             }
-            refs.retain(|other| other.kind != part.kind);
+            refs.retain(|other| !part.kind.replaces(&other.kind));
             refs.push(part.clone());
         }
         Ok(Self::assemble(
             self.id,
             Arc::clone(&self.block),
-            graphs,
+            indexes,
             columns,
             refs,
         ))
@@ -126,7 +125,7 @@ impl Segment {
     /// This segment with the parts of these kinds that `other`, of the same rows and vector
     /// fields, has.
     pub(crate) fn adopting(&self, other: &Self, kinds: &[PartKind], schema: &Schema) -> Self {
-        let mut graphs = self.graphs.clone();
+        let mut indexes = self.indexes.clone();
         let mut columns = self.columns.clone();
         let mut parts = self.parts.clone();
         for kind in kinds {
@@ -136,10 +135,10 @@ impl Segment {
             }
             match kind {
                 PartKind::Rows => {}
-                PartKind::Hnsw(name) => {
+                PartKind::Hnsw(name) | PartKind::Lists(name) | PartKind::Postings(name) => {
                     for (at, field) in schema.vectors.iter().enumerate() {
                         if field.name == *name {
-                            graphs[at].clone_from(&other.graphs[at]);
+                            indexes[at].clone_from(&other.indexes[at]);
                         }
                     }
                 }
@@ -149,13 +148,13 @@ impl Segment {
                     columns.extend(new.cloned());
                 }
             }
-            parts.retain(|part| part.kind != *kind);
+            parts.retain(|part| !kind.replaces(&part.kind));
             parts.extend(adopted.into_iter().cloned());
         }
-        Self::assemble(self.id, Arc::clone(&self.block), graphs, columns, parts)
+        Self::assemble(self.id, Arc::clone(&self.block), indexes, columns, parts)
     }
 
-    /// This segment with the vector fields of `schema`, without graphs and columns that it no
+    /// This segment with the vector fields of `schema`, without indexes and columns that it no
     /// longer declares; `None` when that is what it is.
     ///
     /// # Errors
@@ -181,18 +180,18 @@ impl Segment {
             Arc::new(self.block.under(schema)?)
         };
         let places = self.block.fields_of(schema);
-        let graph = |place: &Option<usize>| place.and_then(|at| self.graphs[at].clone());
-        let graphs: Vec<_> = places.iter().map(graph).collect();
+        let index = |place: &Option<usize>| place.and_then(|at| self.indexes[at].clone());
+        let indexes: Vec<_> = places.iter().map(index).collect();
         let mut parts = self.parts.clone();
         parts.retain(|part| match &part.kind {
             PartKind::Rows => true,
             PartKind::Column(path) => kept.iter().any(|(other, _)| other == path),
-            PartKind::Hnsw(name) => {
-                let mut fields = schema.vectors.iter().zip(&graphs);
-                fields.any(|(field, graph)| field.name == *name && graph.is_some())
+            PartKind::Hnsw(name) | PartKind::Lists(name) | PartKind::Postings(name) => {
+                let mut fields = schema.vectors.iter().zip(&indexes);
+                fields.any(|(field, index)| field.name == *name && index.is_some())
             }
         });
-        Ok(Some(Self::assemble(self.id, block, graphs, kept, parts)))
+        Ok(Some(Self::assemble(self.id, block, indexes, kept, parts)))
     }
 
     /// Names of the top-level payload fields, each with the rows that have it.
@@ -218,9 +217,16 @@ impl Segment {
         &self.parts
     }
 
-    /// The graph of the vector field at position `field` of the schema.
-    pub(crate) fn graph(&self, field: usize) -> Option<&VectorGraph> {
-        self.graphs[field].as_deref()
+    /// The index of the vector field at position `field` of the schema.
+    pub(crate) fn index(&self, field: usize) -> Option<&VectorIndex> {
+        self.indexes[field].as_deref()
+    }
+
+    /// As [`Segment::index`], unless `schema` asks for none by now. One of other settings serves
+    /// until another is built.
+    pub(crate) fn index_in_use(&self, schema: &Schema, field: usize) -> Option<&VectorIndex> {
+        self.index(field)
+            .filter(|_| Wanted::of(schema, field).is_some())
     }
 
     /// The stored column of `index`.

@@ -63,7 +63,7 @@ impl Collection {
         })
     }
 
-    /// Changes settings; graphs built with other parameters or codes are rebuilt by jobs.
+    /// Changes settings; indexes of other choices, parameters or codes are rebuilt by jobs.
     pub(crate) fn configured(&self, change: &ConfigChange) -> Result<Self, Error> {
         let ConfigChange {
             hnsw,
@@ -93,7 +93,7 @@ impl Collection {
                     .iter_mut()
                     .find(|field| field.name == change.name);
                 let field = field.ok_or_else(|| Error::no_vector_field(change.name.as_str()))?;
-                field.hnsw = change.hnsw.or(field.hnsw);
+                field.index = change.index.unwrap_or(field.index);
                 field.quantization = change.quantization.unwrap_or(field.quantization);
                 field.residency = change.residency.unwrap_or(field.residency);
                 if let Some(new) = change.modifier {
@@ -107,7 +107,7 @@ impl Collection {
                     }
                 }
             }
-            Ok(())
+            check_schema(schema)
         })
     }
 

@@ -37,7 +37,7 @@ fn schema() -> Schema {
                 metric: Metric::L2,
                 element: Element::F32,
             },
-            hnsw: None,
+            index: None,
             quantization: None,
             residency: Residency::Mapped,
         }],

@@ -28,7 +28,7 @@ fn field(text: &str, kind: VectorKind) -> VectorField {
         name: name(text),
         since: 0,
         kind,
-        hnsw: None,
+        index: None,
         quantization: None,
         residency: Residency::Mapped,
     }
@@ -412,7 +412,7 @@ fn frequencies_of_a_corpus_count_only_its_points() {
     let plain = ConfigChange {
         vectors: vec![VectorChange {
             name: name("words"),
-            hnsw: None,
+            index: None,
             quantization: None,
             residency: None,
             modifier: Some(Modifier::None),

@@ -40,7 +40,7 @@ fn field(text: &str, dim: usize, metric: Metric) -> VectorField {
             metric,
             element: Element::F32,
         },
-        hnsw: None,
+        index: None,
         quantization: None,
         residency: Residency::Mapped,
     }

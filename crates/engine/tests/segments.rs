@@ -34,7 +34,7 @@ fn schema(metric: Metric) -> Schema {
             name: VectorName::default(),
             since: 0,
             kind,
-            hnsw: None,
+            index: None,
             quantization: None,
             residency: Residency::Mapped,
         }],

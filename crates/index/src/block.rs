@@ -24,6 +24,17 @@ pub struct DenseBlock {
     element: Element,
 }
 
+/// What codes of a block have in common with it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BlockShape {
+    /// Rows.
+    pub(crate) len: usize,
+    /// Components of a row.
+    pub(crate) dim: usize,
+    /// How rows are compared.
+    pub(crate) metric: Metric,
+}
+
 impl DenseBlock {
     /// Views `bytes` (little-endian `f32`, row-major, no padding) as rows of `dim` components.
     ///
@@ -109,6 +120,14 @@ impl DenseBlock {
     #[must_use]
     pub fn metric(&self) -> Metric {
         self.metric
+    }
+
+    pub(crate) fn shape(&self) -> BlockShape {
+        BlockShape {
+            len: self.len(),
+            dim: self.dim,
+            metric: self.metric,
+        }
     }
 
     /// How components are stored.

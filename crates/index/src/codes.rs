@@ -15,6 +15,7 @@ use model::Metric;
 
 use crate::DenseBlock;
 use crate::aligned::{AlignedBytes, LINE_BYTES};
+use crate::block::BlockShape;
 use crate::open_error::{self, OpenError};
 
 /// Name of the block that holds the codes.
@@ -196,15 +197,15 @@ impl Codes {
         &self.bytes
     }
 
-    /// Opens stored codes as those of `block`.
-    pub(crate) fn open(bytes: Bytes, block: &DenseBlock) -> Result<Self, OpenError> {
+    /// Opens stored codes as those of a block of this shape.
+    pub(crate) fn open(bytes: Bytes, of: BlockShape) -> Result<Self, OpenError> {
         let [len, dim, low, step] = open_error::header(&bytes, BLOCK)?;
         if bytes[..8] != MAGIC {
             return Err(OpenError::Format { name: BLOCK });
         }
         let (len, dim) = (len as usize, dim as usize);
-        open_error::same("length", len, block.len())?;
-        open_error::same("dimension", dim, block.dim().min(COMPONENTS_MAX))?;
+        open_error::same("length", len, of.len)?;
+        open_error::same("dimension", dim, of.dim.min(COMPONENTS_MAX))?;
         let expected = HEADER_BYTES + len * dim.next_multiple_of(BLOCK_BYTES);
         open_error::whole(BLOCK, bytes.len(), expected)?;
         let scale = Scale {
@@ -217,7 +218,7 @@ impl Codes {
                 value: scale.step.into(),
             });
         }
-        let measure = Measure::for_metric(block.metric()).expect("a block refuses bit metrics");
+        let measure = Measure::for_metric(of.metric).expect("a block refuses bit metrics");
         Ok(Self {
             bytes,
             len,
@@ -348,11 +349,11 @@ mod tests {
     fn damaged_codes_are_refused() {
         let block = block(&[1.0, 2.0, 3.0, 4.0], 2, Metric::L2);
         let codes = Codes::encode(&block, None);
-        assert!(Codes::open(codes.bytes().clone(), &block).is_ok());
+        assert!(Codes::open(codes.bytes().clone(), block.shape()).is_ok());
         let broken = |at: usize, byte: u8| {
             let mut bytes = codes.bytes().to_vec();
             bytes[at] = byte;
-            Codes::open(Bytes::from(bytes), &block).unwrap_err()
+            Codes::open(Bytes::from(bytes), block.shape()).unwrap_err()
         };
         assert!(matches!(broken(0, 0), OpenError::Format { .. }));
         assert!(matches!(broken(8, 9), OpenError::Mismatch { .. }));
@@ -360,7 +361,7 @@ mod tests {
         assert!(matches!(broken(23, 0xff), OpenError::Value { .. }));
         for cut in [0, 63, 64, codes.bytes().len() - 1] {
             assert!(matches!(
-                Codes::open(codes.bytes().slice(..cut), &block),
+                Codes::open(codes.bytes().slice(..cut), block.shape()),
                 Err(OpenError::Short { .. })
             ));
         }

@@ -26,14 +26,14 @@ pub type Blocks = Vec<(&'static str, Bytes)>;
 
 /// Candidates compared in `f32` beyond the `k` wanted, at least: codes put neighbours that are
 /// almost equally near in a slightly wrong order.
-const RESCORED_EXTRA: usize = 10;
+pub(crate) const RESCORED_EXTRA: usize = 10;
 
 /// Rows that can be compared in `f32` in the time that a filtered walk spends on one candidate.
 const SCANNED_ROWS_PER_EF: usize = 20;
 
 /// A query with more than this share of its energy outside the range of the codes is walked in
 /// `f32`: its code would say little about where it lies.
-const CLIPPED_SHARE_MAX: f32 = 1e-3;
+pub(crate) const CLIPPED_SHARE_MAX: f32 = 1e-3;
 
 /// How to build a graph.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -119,7 +119,7 @@ impl Hnsw {
                 .map(|(_, bytes)| bytes.clone())
                 .ok_or(OpenError::Missing { name })
         };
-        let codes = WalkCodes::open(find(codes::BLOCK)?, &block)?;
+        let codes = WalkCodes::open(find(codes::BLOCK)?, block.shape())?;
         let graph = Graph::open(find(graph::BLOCK)?, block.len())?;
         Ok(Self {
             block,

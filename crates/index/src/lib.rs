@@ -1,23 +1,27 @@
-//! Vector indexes over one immutable block of rows: flat, HNSW on codes, sparse postings.
+//! Vector indexes over one immutable block of rows: flat, HNSW on codes, inverted lists, sparse
+//! postings.
 //!
 //! | where | what | answers |
 //! |---|---|---|
 //! | [`flat`] | every row compared in `f32` | exact |
 //! | [`hnsw`] | a graph walked on codes, the best compared again in `f32` | approximate |
+//! | [`ivf`] | the lists of the nearest clusters, compared in `f32` or by codes and then again | approximate |
 //! | [`sparse`] | postings of sparse vectors with bounds per block | exact |
 //!
-//! The first two take the same [`Probe`] over the same [`DenseBlock`] and answer in the same order:
+//! The first three take the same [`Probe`] over the same [`DenseBlock`] and answer in the same order:
 //! larger score first, ties by ascending row. Scores come from one kernel with a fixed summation
-//! order, so a row found by either has the same score to the bit, on every processor.
+//! order, so a row found by any has the same score to the bit, on every processor.
 
 mod aligned;
 mod block;
 mod builder;
+mod clusters;
 mod code_kind;
 mod codes;
 pub mod flat;
 mod graph;
 pub mod hnsw;
+pub mod ivf;
 mod mix;
 mod open_error;
 mod planes;
@@ -33,6 +37,7 @@ mod walk_codes;
 pub use block::DenseBlock;
 pub use code_kind::{CodeKind, CodeUse};
 pub use hnsw::{Hnsw, HnswParams};
+pub use ivf::Ivf;
 pub use probe::{Allowed, Probe};
 pub use rows::Scored;
 pub use similarity::{BitSimilarity, Similarity};

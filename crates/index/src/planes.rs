@@ -22,6 +22,7 @@ use rayon::prelude::*;
 
 use crate::DenseBlock;
 use crate::aligned::{AlignedBytes, LINE_BYTES, whole_lines};
+use crate::block::BlockShape;
 use crate::code_kind::{CodeKind, bits_code};
 use crate::open_error::{self, OpenError};
 use crate::rotation::rotate;
@@ -171,11 +172,11 @@ impl PlaneCodes {
         }
     }
 
-    /// Opens stored codes as those of `block`.
-    pub(crate) fn open(bytes: Bytes, block: &DenseBlock) -> Result<Self, OpenError> {
+    /// Opens stored codes as those of a block of this shape.
+    pub(crate) fn open(bytes: Bytes, of: BlockShape) -> Result<Self, OpenError> {
         let [len, dim, bits, rotated] = open_error::header(&bytes, BLOCK)?;
-        open_error::same("length", len as usize, block.len())?;
-        open_error::same("dimension", dim as usize, block.dim())?;
+        open_error::same("length", len as usize, of.len)?;
+        open_error::same("dimension", dim as usize, of.dim)?;
         let value = |what, value: u32| OpenError::Value {
             what,
             value: value.into(),
@@ -190,13 +191,10 @@ impl PlaneCodes {
         if rotated > 1 {
             return Err(value("rotation", rotated));
         }
-        let shape = Shape {
-            bits,
-            dim: block.dim(),
-        };
+        let shape = Shape { bits, dim: of.dim };
         let mean_bytes = shape.dim * size_of::<f32>();
         let rows_at = HEADER_BYTES + whole_lines(mean_bytes);
-        let expected = rows_at + block.len() * (NUMBERS_BYTES + shape.row_bytes());
+        let expected = rows_at + of.len * (NUMBERS_BYTES + shape.row_bytes());
         open_error::whole(BLOCK, bytes.len(), expected)?;
         let mean = bytes[HEADER_BYTES..][..mean_bytes].as_chunks::<4>().0;
         Ok(Self {
@@ -205,10 +203,10 @@ impl PlaneCodes {
                 .map(|&bytes| f32::from_le_bytes(bytes))
                 .collect(),
             bytes,
-            len: block.len(),
+            len: of.len,
             shape,
             rotated: rotated == 1,
-            metric: block.metric(),
+            metric: of.metric,
             kernels: BitKernels::best(),
         })
     }

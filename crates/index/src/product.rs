@@ -16,6 +16,7 @@ use rayon::prelude::*;
 
 use crate::DenseBlock;
 use crate::aligned::{AlignedBytes, LINE_BYTES, whole_lines};
+use crate::block::BlockShape;
 use crate::open_error::{self, OpenError};
 use crate::space::{Space, distance_of_score, score_of_distance};
 
@@ -91,11 +92,11 @@ impl ProductCodes {
         }
     }
 
-    /// Opens stored codes as those of `block`.
-    pub(crate) fn open(bytes: Bytes, block: &DenseBlock) -> Result<Self, OpenError> {
+    /// Opens stored codes as those of a block of this shape.
+    pub(crate) fn open(bytes: Bytes, of: BlockShape) -> Result<Self, OpenError> {
         let [len, dim, width, _] = open_error::header(&bytes, BLOCK)?;
-        open_error::same("length", len as usize, block.len())?;
-        open_error::same("dimension", dim as usize, block.dim())?;
+        open_error::same("length", len as usize, of.len)?;
+        open_error::same("dimension", dim as usize, of.dim)?;
         let ratio = RATIOS
             .iter()
             .find(|ratio| ratio.components() == width as usize);
@@ -104,15 +105,15 @@ impl ProductCodes {
             value: width.into(),
         })?;
         let width = ratio.components();
-        let groups = block.dim().div_ceil(width);
-        let expected = rows_at(groups, width) + block.len() * groups;
+        let groups = of.dim.div_ceil(width);
+        let expected = rows_at(groups, width) + of.len * groups;
         open_error::whole(BLOCK, bytes.len(), expected)?;
         Ok(Self {
             bytes,
-            len: block.len(),
-            dim: block.dim(),
+            len: of.len,
+            dim: of.dim,
             ratio,
-            metric: block.metric(),
+            metric: of.metric,
         })
     }
 

@@ -14,7 +14,7 @@
 //!
 //! | part | content |
 //! |---|---|
-//! | header | magic, rows, rows with a vector, dimensions, lists, postings |
+//! | header | magic, rows, rows with an index, dimensions, lists, postings |
 //! | dimensions | ascending |
 //! | ends | for each dimension the end of its lists; for each the end of its rows |
 //! | lowest | for each dimension its smallest value (`f32`) |
@@ -61,7 +61,7 @@ pub struct SparseProbe<'a> {
 /// Builds the postings of `rows` rows and returns the bytes to store, for [`Postings::open`].
 ///
 /// `vector` gives the vector of a row; `None`: the row has none and is never found. A row with a
-/// vector of no indices is counted and never found. Equal input gives equal bytes.
+/// vector of no indices is as one without. Equal input gives equal bytes.
 ///
 /// # Errors
 /// `Invalid` when the values are more than 32 bits can count.
@@ -75,7 +75,7 @@ pub fn build<'v>(
         let Some(SparseRow { indices, values }) = vector(RowId(row)) else {
             continue;
         };
-        present += 1;
+        present += u32::from(!indices.is_empty());
         let pairs = indices.iter().zip(values);
         postings.extend(pairs.map(|(&index, &value)| (index, row, value)));
     }
@@ -342,13 +342,13 @@ impl Postings {
         Some(from as usize..self.ends()[at] as usize)
     }
 
-    /// Number of rows with a vector.
+    /// Number of rows whose vector has an index.
     #[must_use]
     pub fn len(&self) -> usize {
         self.present
     }
 
-    /// Whether no row has a vector.
+    /// Whether no row has a vector with an index.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.present == 0
@@ -379,8 +379,8 @@ impl Postings {
         self.bytes.len()
     }
 
-    /// The `k` allowed rows with the largest dot product among those that share a dimension with
-    /// the query, best first; ties by ascending row. Exact, with the scores of
+    /// The `k` allowed rows with the largest dot product, best first; ties by ascending row. Rows
+    /// that share no dimension with the query, or whose product is zero, are none of them. Exact, with the scores of
     /// [`kernels::sparse::dot`] to the bit.
     #[must_use]
     pub fn search(&self, probe: &SparseProbe<'_>) -> Vec<Scored> {
@@ -476,6 +476,7 @@ impl Postings {
         for (place, (&score, met)) in scores.iter().zip(met).enumerate() {
             let row = RowId(first + place as u32);
             let hopeful = met
+                && score != 0.0
                 && top
                     .threshold()
                     .is_none_or(|least| score >= least || score.is_nan());
@@ -538,7 +539,7 @@ mod tests {
                 continue;
             };
             let score = kernels::sparse::dot(query.indices, query.values, indices, values);
-            if let Some(score) = score {
+            if let Some(score) = score.filter(|&score| score != 0.0) {
                 top.offer(RowId(at as u32), score);
             }
         }
@@ -581,7 +582,8 @@ mod tests {
             if modulus == 1 {
                 prop_assert_eq!(found(Allowed::All), expected);
             }
-            prop_assert_eq!(postings.len(), rows.iter().flatten().count());
+            let with_index = rows.iter().flatten().filter(|row| !row.0.is_empty());
+            prop_assert_eq!(postings.len(), with_index.count());
             for dimension in 0..25 {
                 let having: Vec<u32> = (0..rows.len() as u32)
                     .filter(|&row| {

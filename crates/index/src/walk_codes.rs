@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use crate::DenseBlock;
+use crate::block::BlockShape;
 use crate::code_kind::CodeKind;
 use crate::codes::{self, Codes};
 use crate::open_error::OpenError;
@@ -30,12 +31,12 @@ impl WalkCodes {
         }
     }
 
-    /// Opens stored codes as those of `block`; their first bytes say of which kind they are.
-    pub(crate) fn open(bytes: Bytes, block: &DenseBlock) -> Result<Self, OpenError> {
+    /// Opens stored codes as those of a block of this shape; their first bytes say of which kind they are.
+    pub(crate) fn open(bytes: Bytes, shape: BlockShape) -> Result<Self, OpenError> {
         match bytes.first_chunk::<8>() {
-            Some(&codes::MAGIC) => Codes::open(bytes, block).map(Self::Bytes),
-            Some(&product::MAGIC) => ProductCodes::open(bytes, block).map(Self::Product),
-            Some(&planes::MAGIC) => PlaneCodes::open(bytes, block).map(Self::Planes),
+            Some(&codes::MAGIC) => Codes::open(bytes, shape).map(Self::Bytes),
+            Some(&product::MAGIC) => ProductCodes::open(bytes, shape).map(Self::Product),
+            Some(&planes::MAGIC) => PlaneCodes::open(bytes, shape).map(Self::Planes),
             Some(_) => Err(OpenError::Format { name: codes::BLOCK }),
             None => Err(OpenError::Short {
                 name: codes::BLOCK,

@@ -52,8 +52,9 @@ pub use query::{
 pub use rank::{ContextPair, Feedback, Fusion, Rank, Strategy, VectorQuery};
 pub use reply::{CollectionInfo, CollectionSize, Outcome, Record, Reply, ScoredPoint, Status};
 pub use schema::{
-    Comparator, ConfigChange, Dim, Element, FieldIndex, FieldKind, HnswConfig, IndexParams,
-    Modifier, Residency, Schema, VectorField, VectorKind,
+    ClusterCount, Comparator, ConfigChange, Dim, Element, FieldIndex, FieldKind, HnswConfig,
+    IndexChoice, IndexParams, IvfConfig, Modifier, PostingsConfig, Residency, Schema, VectorField,
+    VectorKind,
 };
 pub use snapshot::{
     Archive, ArchiveOf, ByteSource, SnapshotInfo, SnapshotLocation, SnapshotRecovery,

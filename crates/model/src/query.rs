@@ -211,6 +211,9 @@ pub struct SearchParams {
     /// Candidates kept by the graph walk; `None`: chosen for recall of at least 0.99 on usual
     /// data.
     pub ef: Option<u32>,
+    /// Lists that are looked through where a field has inverted lists, at least one; `None`: chosen
+    /// for recall on usual data. More are looked through while fewer points than wanted are found.
+    pub nprobe: Option<u32>,
     /// Compare with every allowed point.
     pub exact: bool,
     /// Leave out points that no index covers yet.

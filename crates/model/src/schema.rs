@@ -69,9 +69,19 @@ impl Schema {
         self.indexes.iter().find(|index| index.path == *path)
     }
 
-    /// The graph parameters that hold for `field`.
-    pub fn hnsw_of(&self, field: &VectorField) -> HnswConfig {
-        field.hnsw.unwrap_or(self.hnsw)
+    /// The index that holds for `field`, where its kind has one: what it chooses, or what suits
+    /// its kind with the parameters of the collection. A graph of no links is
+    /// [`IndexChoice::Exact`].
+    pub fn index_of(&self, field: &VectorField) -> IndexChoice {
+        let default = match field.kind {
+            VectorKind::Dense { .. } => IndexChoice::Graph(self.hnsw),
+            VectorKind::Sparse { .. } => IndexChoice::Postings(PostingsConfig::default()),
+            VectorKind::Multi { .. } | VectorKind::Binary { .. } => IndexChoice::Exact,
+        };
+        match field.index.unwrap_or(default) {
+            IndexChoice::Graph(config) if config.m == 0 => IndexChoice::Exact,
+            choice => choice,
+        }
     }
 
     /// The codes that were asked for `field`.
@@ -90,8 +100,8 @@ pub struct VectorField {
     pub since: u64,
     /// Shape and metric.
     pub kind: VectorKind,
-    /// Graph parameters where they differ from the collection's.
-    pub hnsw: Option<HnswConfig>,
+    /// How its nearest rows are found; `None`: as [`Schema::index_of`] says.
+    pub index: Option<IndexChoice>,
     /// Codes where they differ from the collection's.
     pub quantization: Option<Quantization>,
     /// Where the full-precision rows of sealed segments live.
@@ -204,6 +214,82 @@ pub enum Residency {
     Resident,
 }
 
+/// How the nearest rows of a vector field are found in a sealed segment that is large enough for
+/// an index. Growing rows are compared one by one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum IndexChoice {
+    /// Every row is compared. Of every kind.
+    Exact,
+    /// A graph is walked. Of dense fields; on fields of several rows it is accepted and not built.
+    Graph(HnswConfig),
+    /// The lists of the nearest clusters are looked through. Of dense fields.
+    Ivf(IvfConfig),
+    /// Postings of the indices of a query are added up; exact. Of sparse fields.
+    Postings(PostingsConfig),
+}
+
+/// Parameters of inverted lists (Sivic & Zisserman 2003). With a [`Quantization`] the rows of a
+/// list are compared by its codes and the best of them again by their vectors; without one by
+/// their vectors alone.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct IvfConfig {
+    /// How many clusters.
+    pub clusters: ClusterCount,
+}
+
+/// How many clusters the rows of a segment are put into; never more than there are rows, and at
+/// least one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ClusterCount {
+    /// So many, in `1..=65_536`.
+    Fixed(u32),
+    /// So many times the square root of the number of rows; positive and finite, and no more than
+    /// 65,536 come of it.
+    PerRoot(f32),
+}
+
+impl ClusterCount {
+    /// Most clusters.
+    pub const MAX: u32 = 65_536;
+
+    /// The number of clusters of `rows` rows.
+    pub fn of(self, rows: usize) -> usize {
+        let wanted = match self {
+            Self::Fixed(count) => count as usize,
+            Self::PerRoot(ratio) => {
+                // A whole root: equal on every platform, and fine enough.
+                let wanted = f64::from(ratio) * rows.isqrt() as f64;
+                // A float-to-integer cast truncates and saturates.
+                (wanted + 0.5) as usize
+            }
+        };
+        wanted.min(Self::MAX as usize).min(rows).max(1)
+    }
+
+    /// Whether it says a number of clusters.
+    pub fn is_valid(self) -> bool {
+        match self {
+            Self::Fixed(count) => (1..=Self::MAX).contains(&count),
+            Self::PerRoot(ratio) => ratio > 0.0 && ratio.is_finite(),
+        }
+    }
+}
+
+/// Parameters of postings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PostingsConfig {
+    /// Fewer rows than this, of a segment or left by a filter, are scanned.
+    pub full_scan_rows: u32,
+}
+
+impl Default for PostingsConfig {
+    fn default() -> Self {
+        Self {
+            full_scan_rows: 5_000,
+        }
+    }
+}
+
 /// Parameters of the graph. Names as in Malkov & Yashunin 2016.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HnswConfig {
@@ -211,7 +297,8 @@ pub struct HnswConfig {
     pub m: u16,
     /// Candidates looked at while a node is linked.
     pub ef_construct: u32,
-    /// Sets of fewer candidate bytes (f32 rows) than this many KiB are scanned exactly.
+    /// Sets of fewer candidate bytes (stored rows) than this many KiB are scanned exactly; the
+    /// collection's holds for fields with inverted lists too.
     pub full_scan_threshold_kb: u32,
 }
 
@@ -228,7 +315,7 @@ impl Default for HnswConfig {
 /// When segments are sealed, indexed and merged. Sizes count f32 vectors.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SegmentConfig {
-    /// A segment of more KiB of vectors gets a graph; 0: never.
+    /// A segment of more KiB of vectors gets a graph or inverted lists; 0: never any index.
     pub indexing_threshold_kb: u32,
     /// Segments are not merged beyond this many KiB of vectors.
     pub segment_kb_max: u32,
@@ -329,8 +416,8 @@ pub struct ConfigChange {
 pub struct VectorChange {
     /// The field.
     pub name: VectorName,
-    /// New graph parameters.
-    pub hnsw: Option<HnswConfig>,
+    /// New index, or that which follows from the collection's settings.
+    pub index: Option<Option<IndexChoice>>,
     /// New codes, or those of the collection.
     pub quantization: Option<Option<Quantization>>,
     /// New residency.

@@ -99,7 +99,11 @@ pub(super) fn blocks(kind: &PartKind, file: &PartFile) -> Result<Blocks, Error> 
     let container = &file.container;
     let open = |name: &str| match kind {
         PartKind::Rows if is_left_unread(name) => container.block_unverified(name),
-        PartKind::Rows | PartKind::Hnsw(_) | PartKind::Column(_) => container.block(name),
+        PartKind::Rows
+        | PartKind::Hnsw(_)
+        | PartKind::Lists(_)
+        | PartKind::Postings(_)
+        | PartKind::Column(_) => container.block(name),
     };
     let blocks = container.directory().blocks().iter();
     let blocks = blocks.map(|block| Ok((block.name.clone(), open(&block.name)?)));
@@ -111,6 +115,8 @@ fn role(kind: &PartKind) -> PartRole {
     match kind {
         PartKind::Rows => PartRole::Rows,
         PartKind::Hnsw(field) => PartRole::Hnsw(field.clone()),
+        PartKind::Lists(field) => PartRole::Lists(field.clone()),
+        PartKind::Postings(field) => PartRole::Postings(field.clone()),
         PartKind::Column(path) => PartRole::Column(path.clone()),
     }
 }
@@ -120,6 +126,8 @@ pub(super) fn kind(role: &PartRole) -> PartKind {
     match role {
         PartRole::Rows => PartKind::Rows,
         PartRole::Hnsw(field) => PartKind::Hnsw(field.clone()),
+        PartRole::Lists(field) => PartKind::Lists(field.clone()),
+        PartRole::Postings(field) => PartKind::Postings(field.clone()),
         PartRole::Column(path) => PartKind::Column(path.clone()),
     }
 }

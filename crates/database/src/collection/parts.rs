@@ -22,7 +22,7 @@ pub(crate) struct PartFile {
 /// The part files that a view is made of. While a reader holds the view, it holds this.
 pub(crate) type PartSet = BTreeMap<Ulid, Arc<PartFile>>;
 
-/// Where the bytes of a part should live. Codes and graphs are walked at random by every search;
+/// Where the bytes of a part should live. Indexes of vectors are read at random by every search;
 /// rows are touched for the few results, columns from end to end when they are touched at all.
 pub(crate) fn access(kind: &PartKind, schema: &Schema) -> Access {
     let resident = schema
@@ -32,7 +32,7 @@ pub(crate) fn access(kind: &PartKind, schema: &Schema) -> Access {
     match kind {
         PartKind::Rows if resident => Access::Resident,
         PartKind::Rows | PartKind::Column(_) => Access::Mapped,
-        PartKind::Hnsw(_) => Access::Resident,
+        PartKind::Hnsw(_) | PartKind::Lists(_) | PartKind::Postings(_) => Access::Resident,
     }
 }
 

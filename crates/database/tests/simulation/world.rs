@@ -253,7 +253,7 @@ pub(crate) fn schema() -> Schema {
         name: unnamed(),
         since: 0,
         kind,
-        hnsw: None,
+        index: None,
         quantization: None,
         residency: Default::default(),
     };

@@ -2,7 +2,7 @@
 
 use gateway::Call;
 use model::schema::VectorChange;
-use model::{ConfigChange, HnswConfig, Metric, WriteOp};
+use model::{ConfigChange, HnswConfig, IndexChoice, Metric, WriteOp};
 use serde_json::Value as Json;
 
 use crate::collection::count_all;
@@ -74,7 +74,9 @@ pub(crate) fn settings(
     let fits = mode.filter(|mode| mode.metric == field.stored);
     let change = VectorChange {
         name: field.name.clone(),
-        hnsw: Some(fits.map_or(no_graph(), |mode| graph(mode, params))),
+        index: Some(Some(IndexChoice::Graph(
+            fits.map_or(no_graph(), |mode| graph(mode, params)),
+        ))),
         quantization: Some(fits.and_then(|mode| mode.quantization(field.dim))),
         residency: None,
         modifier: None,

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use gateway::Call;
 use model::{
-    CollectionRef, ConfigChange, Dim, Element, HnswConfig, Metric, Modifier, Object, Query, Reply,
-    Schema, Value, VectorField, VectorKind, VectorName, WriteOp,
+    CollectionRef, ConfigChange, Dim, Element, HnswConfig, IndexChoice, Metric, Modifier, Object,
+    Query, Reply, Schema, Value, VectorField, VectorKind, VectorName, WriteOp,
 };
 
 use crate::error::Failure;
@@ -287,7 +287,7 @@ pub(crate) fn dense_field(
             metric,
             element,
         },
-        hnsw: Some(no_graph()),
+        index: Some(IndexChoice::Exact),
         quantization: None,
         residency: Default::default(),
     })
@@ -306,7 +306,7 @@ pub(crate) fn sparse_field() -> VectorField {
         kind: VectorKind::Sparse {
             modifier: Modifier::None,
         },
-        hnsw: None,
+        index: None,
         quantization: None,
         residency: Default::default(),
     }

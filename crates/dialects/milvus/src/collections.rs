@@ -3,8 +3,8 @@
 use gateway::{Access, Call};
 use model::schema::{SegmentConfig, VectorField};
 use model::{
-    Command, DatabaseName, Dim, Element, Metric, Outcome, Query, Reply, Residency, Schema,
-    VectorKind, VectorName,
+    Command, DatabaseName, Dim, Element, IndexChoice, Metric, Outcome, Query, Reply, Residency,
+    Schema, VectorKind, VectorName,
 };
 use serde::Serialize;
 
@@ -225,7 +225,7 @@ fn schema(call: &Call<'_>, dim: Dim, metric: Metric, file_size: u32) -> Schema {
         name: VectorName::default(),
         since: 0,
         kind,
-        hnsw: Some(Index::flat().graph()),
+        index: Some(IndexChoice::Exact),
         quantization: None,
         residency: Residency::default(),
     };

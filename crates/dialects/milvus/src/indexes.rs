@@ -1,6 +1,7 @@
 //! The index of a collection.
 
 use gateway::Call;
+use model::IndexChoice;
 use model::schema::VectorChange;
 use serde::Serialize;
 use serde_json::Value;
@@ -60,7 +61,7 @@ pub(crate) async fn delete(call: &Call<'_>) -> Answer {
 fn with(view: &View, index: Index) -> Amendment {
     let field = VectorChange {
         name: view.field.clone(),
-        hnsw: Some(index.graph()),
+        index: Some(Some(IndexChoice::Graph(index.graph()))),
         quantization: None,
         residency: None,
         modifier: None,

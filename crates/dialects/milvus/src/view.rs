@@ -5,8 +5,8 @@ use std::sync::Arc;
 use gateway::Call;
 use model::schema::VectorChange;
 use model::{
-    CollectionRef, Command, ConfigChange, Dim, ErrorKind, Filter, HnswConfig, Metric, Outcome,
-    Query, Reply, Schema, Vector, VectorKind, VectorName, Visibility, WriteOp,
+    CollectionRef, Command, ConfigChange, Dim, ErrorKind, Filter, HnswConfig, IndexChoice, Metric,
+    Outcome, Query, Reply, Schema, Vector, VectorKind, VectorName, Visibility, WriteOp,
 };
 
 use crate::error::{Code, Failure};
@@ -101,13 +101,10 @@ impl View {
             return index.clone();
         }
         let field = self.schema.vector(&self.field);
-        let graph = field.map(|field| self.schema.hnsw_of(field));
-        match graph {
-            Some(HnswConfig {
-                m: m @ 1..,
-                ef_construct,
-                ..
-            }) if !self.metric.is_binary() => Index {
+        match field.map(|field| self.schema.index_of(field)) {
+            Some(IndexChoice::Graph(HnswConfig {
+                m, ef_construct, ..
+            })) if !self.metric.is_binary() => Index {
                 kind: IndexKind::Hnsw,
                 params: vec![
                     ("M".into(), i64::from(m)),

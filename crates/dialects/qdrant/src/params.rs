@@ -96,6 +96,7 @@ impl WireParams {
         };
         let search = SearchParams {
             ef: self.hnsw_ef,
+            nprobe: None,
             exact: self.exact,
             indexed_only: self.indexed_only,
             codes: CodeUse {

@@ -261,7 +261,11 @@ impl Run<'_> {
         if let Some(scorer) = Scorer::new(rank, &mut prepare)? {
             for (segment, live) in self.collection.segments().enumerate() {
                 let vectors = &live.segment.block.vectors[at];
-                let unindexed = live.segment.graph(at).is_none() && vectors.dense().is_some();
+                let unindexed = live
+                    .segment
+                    .index_in_use(&self.collection.schema, at)
+                    .is_none()
+                    && vectors.dense().is_some();
                 if stage.params.indexed_only && unindexed {
                     continue;
                 }

@@ -127,7 +127,7 @@ fn schema(kind: VectorKind) -> Schema {
         name: field(),
         since: 0,
         kind,
-        hnsw: None,
+        index: None,
         quantization: None,
         residency: Residency::Mapped,
     };

@@ -73,7 +73,7 @@ fn schema() -> Schema {
             metric: Metric::Cosine,
             element: Element::F32,
         },
-        hnsw: None,
+        index: None,
         quantization: None,
         residency: Residency::Mapped,
     };

@@ -2,8 +2,9 @@
 
 use model::schema::{SegmentConfig, VectorChange};
 use model::{
-    Comparator, ConfigChange, Dim, Element, Error, FieldIndex, FieldKind, HnswConfig, IndexParams,
-    Metric, Modifier, Residency, Schema, VectorField, VectorKind,
+    ClusterCount, Comparator, ConfigChange, Dim, Element, Error, FieldIndex, FieldKind, HnswConfig,
+    IndexChoice, IndexParams, IvfConfig, Metric, Modifier, PostingsConfig, Residency, Schema,
+    VectorField, VectorKind,
 };
 
 use super::{Codec, DecodeError, Reader, Writer};
@@ -35,7 +36,7 @@ impl Codec for VectorField {
         self.name.encode(out)?;
         out.varint(self.since);
         self.kind.encode(out)?;
-        self.hnsw.encode(out)?;
+        self.index.encode(out)?;
         self.quantization.encode(out)?;
         self.residency.encode(out)
     }
@@ -45,7 +46,7 @@ impl Codec for VectorField {
             name: Codec::decode(input)?,
             since: input.varint()?,
             kind: Codec::decode(input)?,
-            hnsw: Codec::decode(input)?,
+            index: Codec::decode(input)?,
             quantization: Codec::decode(input)?,
             residency: Codec::decode(input)?,
         })
@@ -184,6 +185,51 @@ unit_codes!(
     ]
 );
 
+impl Codec for IndexChoice {
+    fn encode(&self, out: &mut Writer) -> Result<(), Error> {
+        match self {
+            Self::Exact => out.u8(0),
+            Self::Graph(config) => {
+                out.u8(1);
+                config.encode(out)?;
+            }
+            Self::Ivf(IvfConfig { clusters }) => {
+                out.u8(2);
+                let (way, number) = match *clusters {
+                    ClusterCount::Fixed(count) => (0, count),
+                    ClusterCount::PerRoot(ratio) => (1, ratio.to_bits()),
+                };
+                out.u8(way);
+                out.u32(number);
+            }
+            Self::Postings(PostingsConfig { full_scan_rows }) => {
+                out.u8(3);
+                out.u32(*full_scan_rows);
+            }
+        }
+        Ok(())
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        match input.u8()? {
+            0 => Ok(Self::Exact),
+            1 => Codec::decode(input).map(Self::Graph),
+            2 => {
+                let clusters = match input.u8()? {
+                    0 => ClusterCount::Fixed(input.u32()?),
+                    1 => ClusterCount::PerRoot(f32::from_bits(input.u32()?)),
+                    _ => return Err(input.malformed("a way to count clusters")),
+                };
+                Ok(Self::Ivf(IvfConfig { clusters }))
+            }
+            3 => Ok(Self::Postings(PostingsConfig {
+                full_scan_rows: input.u32()?,
+            })),
+            _ => Err(input.malformed("a choice of an index")),
+        }
+    }
+}
+
 impl Codec for HnswConfig {
     fn encode(&self, out: &mut Writer) -> Result<(), Error> {
         out.u32(u32::from(self.m));
@@ -264,7 +310,7 @@ impl Codec for ConfigChange {
 impl Codec for VectorChange {
     fn encode(&self, out: &mut Writer) -> Result<(), Error> {
         self.name.encode(out)?;
-        self.hnsw.encode(out)?;
+        self.index.encode(out)?;
         self.quantization.encode(out)?;
         self.residency.encode(out)?;
         self.modifier.encode(out)
@@ -273,7 +319,7 @@ impl Codec for VectorChange {
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(Self {
             name: Codec::decode(input)?,
-            hnsw: Codec::decode(input)?,
+            index: Codec::decode(input)?,
             quantization: Codec::decode(input)?,
             residency: Codec::decode(input)?,
             modifier: Codec::decode(input)?,

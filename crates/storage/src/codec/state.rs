@@ -52,6 +52,10 @@ pub enum PartRole {
     Hnsw(VectorName),
     /// The payload index at one path.
     Column(FieldPath),
+    /// Inverted lists of one vector field.
+    Lists(VectorName),
+    /// Postings of one sparse field.
+    Postings(VectorName),
 }
 
 impl CollectionState {
@@ -132,6 +136,14 @@ impl Codec for PartRole {
                 out.u8(2);
                 path.encode(out)
             }
+            Self::Lists(name) => {
+                out.u8(3);
+                name.encode(out)
+            }
+            Self::Postings(name) => {
+                out.u8(4);
+                name.encode(out)
+            }
         }
     }
 
@@ -140,6 +152,8 @@ impl Codec for PartRole {
             0 => Ok(Self::Rows),
             1 => Codec::decode(input).map(Self::Hnsw),
             2 => Codec::decode(input).map(Self::Column),
+            3 => Codec::decode(input).map(Self::Lists),
+            4 => Codec::decode(input).map(Self::Postings),
             _ => Err(input.malformed("a role of a part")),
         }
     }

@@ -5,12 +5,12 @@ use bytes::Bytes;
 use model::filter::Range;
 use model::schema::{SegmentConfig, VectorChange};
 use model::{
-    AliasChange, CodeBits, CollectionName, CollectionRef, Comparator, ConfigChange, DatabaseName,
-    Dim, Element, FieldIndex, FieldKind, FieldPath, Filter, Function, GeoPoint, HnswConfig,
-    IndexParams, Language, Metric, Modifier, MultiVector, NamedVectors, Object, Point, PointId,
-    ProductRatio, Quantization, QueryBits, Residency, Scalar, Schema, SparseVector, Step,
-    Stopwords, Target, Term, Test, TextOptions, Timestamp, Tokenizer, UpsertMode, Value, Vector,
-    VectorField, VectorKind, VectorName, WriteOp,
+    AliasChange, ClusterCount, CodeBits, CollectionName, CollectionRef, Comparator, ConfigChange,
+    DatabaseName, Dim, Element, FieldIndex, FieldKind, FieldPath, Filter, Function, GeoPoint,
+    HnswConfig, IndexChoice, IndexParams, IvfConfig, Language, Metric, Modifier, MultiVector,
+    NamedVectors, Object, Point, PointId, PostingsConfig, ProductRatio, Quantization, QueryBits,
+    Residency, Scalar, Schema, SparseVector, Step, Stopwords, Target, Term, Test, TextOptions,
+    Timestamp, Tokenizer, UpsertMode, Value, Vector, VectorField, VectorKind, VectorName, WriteOp,
 };
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -333,17 +333,32 @@ fn vector_fields() -> impl Strategy<Value = VectorField> {
         1 => bits,
     ];
     let codes = option::of(quantizations());
-    let settings = (option::of(graphs()), codes, residencies());
+    let settings = (option::of(choices()), codes, residencies());
     (vector_names(), any::<u64>(), kind, settings).prop_map(
-        |(name, since, kind, (hnsw, quantization, residency))| VectorField {
+        |(name, since, kind, (index, quantization, residency))| VectorField {
             name,
             since,
             kind,
-            hnsw,
+            index,
             quantization,
             residency,
         },
     )
+}
+
+fn choices() -> impl Strategy<Value = IndexChoice> {
+    let clusters = prop_oneof![
+        any::<u32>().prop_map(ClusterCount::Fixed),
+        (0.1_f32..50.0).prop_map(ClusterCount::PerRoot),
+    ];
+    prop_oneof![
+        Just(IndexChoice::Exact),
+        graphs().prop_map(IndexChoice::Graph),
+        clusters.prop_map(|clusters| IndexChoice::Ivf(IvfConfig { clusters })),
+        any::<u32>().prop_map(|full_scan_rows| {
+            IndexChoice::Postings(PostingsConfig { full_scan_rows })
+        }),
+    ]
 }
 
 fn modifiers() -> impl Strategy<Value = Modifier> {
@@ -372,15 +387,15 @@ fn schemas() -> impl Strategy<Value = Schema> {
 fn config_changes() -> impl Strategy<Value = ConfigChange> {
     let change = (
         vector_names(),
-        option::of(graphs()),
+        option::of(option::of(choices())),
         option::of(option::of(quantizations())),
         option::of(residencies()),
         option::of(modifiers()),
     )
         .prop_map(
-            |(name, hnsw, quantization, residency, modifier)| VectorChange {
+            |(name, index, quantization, residency, modifier)| VectorChange {
                 name,
-                hnsw,
+                index,
                 quantization,
                 residency,
                 modifier,

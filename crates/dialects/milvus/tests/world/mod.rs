@@ -5,8 +5,8 @@ use std::sync::Arc;
 use gateway::{Config, Listener};
 use model::schema::VectorField;
 use model::{
-    Dim, Element, HnswConfig, Metric, Object, Residency, Schema, Value, Vector, VectorKind,
-    VectorName,
+    Dim, Element, HnswConfig, IndexChoice, Metric, Object, Residency, Schema, Value, Vector,
+    VectorKind, VectorName,
 };
 use testkit::dialect::{World, WorldCollection};
 
@@ -44,10 +44,10 @@ fn field(name: &str, kind: VectorKind, m: u16) -> VectorField {
         name: VectorName::new(name).unwrap(),
         since: 0,
         kind,
-        hnsw: Some(HnswConfig {
+        index: Some(IndexChoice::Graph(HnswConfig {
             m,
             ..HnswConfig::default()
-        }),
+        })),
         quantization: None,
         residency: Residency::Mapped,
     }

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use model::schema::VectorField;
-use model::{Modifier, Object, Residency, Schema, Value, VectorKind};
+use model::{HnswConfig, IndexChoice, Modifier, Object, Residency, Schema, Value, VectorKind};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -79,7 +79,7 @@ impl Kept {
 
     fn of_foreign(schema: &Schema) -> Self {
         let extras = |field: &VectorField| Extras {
-            hnsw_config: field.hnsw.map(Hnsw::of),
+            hnsw_config: own_graph(schema, field),
             quantization_config: field.quantization.map(Quantization::of),
             on_disk: Some(match field.residency {
                 Residency::Mapped => true,
@@ -124,6 +124,19 @@ impl Kept {
         let mut attributes = attributes.clone();
         attributes.insert(ATTRIBUTE, Value::Object(kept));
         Ok(attributes)
+    }
+}
+
+/// The parameters of a field that another dialect gave a graph of its own, or none at all. Other
+/// kinds of index have no words here.
+fn own_graph(schema: &Schema, field: &VectorField) -> Option<Hnsw> {
+    match field.index? {
+        IndexChoice::Graph(config) => Some(Hnsw::of(config)),
+        IndexChoice::Exact => Some(Hnsw::of(HnswConfig {
+            m: 0,
+            ..schema.hnsw
+        })),
+        IndexChoice::Ivf(_) | IndexChoice::Postings(_) => None,
     }
 }
 

@@ -261,7 +261,7 @@ fn derive(schema: &Schema, kept: &Kept) -> Result<ConfigChange, Failure> {
         if let Some(extras) = kept.sparse_vectors.get(name.as_str()) {
             return Some(model::schema::VectorChange {
                 name,
-                hnsw: None,
+                index: extras.postings().map(Some),
                 quantization: None,
                 residency: Some(extras.residency()),
                 modifier: extras.modifier.map(WireModifier::decode),
@@ -270,7 +270,7 @@ fn derive(schema: &Schema, kept: &Kept) -> Result<ConfigChange, Failure> {
         let extras = kept.vectors.get(name.as_str())?;
         Some(model::schema::VectorChange {
             name,
-            hnsw: extras.hnsw_config.as_ref().map(|own| own.over(hnsw)),
+            index: extras.index(hnsw).map(Some),
             quantization: Some(extras.quantization()),
             residency: Some(extras.residency()),
             modifier: None,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use model::schema::VectorField;
-use model::{Modifier, Residency, VectorKind, VectorName};
+use model::{IndexChoice, Modifier, PostingsConfig, Residency, VectorKind, VectorName};
 use serde::{Deserialize, Serialize};
 
 use super::settings::Memory;
@@ -79,6 +79,13 @@ impl SparseExtras {
         }
     }
 
+    /// The index that is asked for, where the request says more than that there is one.
+    pub(super) fn postings(&self) -> Option<IndexChoice> {
+        let rows = self.index.as_ref()?.full_scan_threshold?;
+        let full_scan_rows = u32::try_from(rows).unwrap_or(u32::MAX);
+        Some(IndexChoice::Postings(PostingsConfig { full_scan_rows }))
+    }
+
     /// Rows stay mapped unless the request says that they should be in memory.
     pub(super) fn residency(&self) -> Residency {
         let Some(index) = &self.index else {
@@ -117,7 +124,7 @@ pub(super) fn fields(sparse: &BTreeMap<String, SparseExtras>) -> Result<Vec<Vect
             name: VectorName::new(name)?,
             since: 0,
             kind: extras.kind(),
-            hnsw: None,
+            index: extras.postings(),
             quantization: None,
             residency: extras.residency(),
         })

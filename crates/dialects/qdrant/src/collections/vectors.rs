@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use model::schema::VectorField;
-use model::{Comparator, Dim, Element, Metric, Residency, VectorKind, VectorName};
+use model::{Comparator, Dim, Element, IndexChoice, Metric, Residency, VectorKind, VectorName};
 use serde::{Deserialize, Serialize};
 
 use super::quantization::{Quantization, QuantizationChange};
@@ -126,6 +126,12 @@ pub(super) struct Extras {
 }
 
 impl Extras {
+    /// The index that is asked for; `hnsw` are the collection's parameters.
+    pub(super) fn index(&self, hnsw: model::HnswConfig) -> Option<IndexChoice> {
+        let own = self.hnsw_config.as_ref()?;
+        Some(IndexChoice::Graph(own.over(hnsw)))
+    }
+
     /// The codes of this field where it has its own.
     pub(super) fn quantization(&self) -> Option<model::Quantization> {
         self.quantization_config.as_ref().map(Quantization::decode)
@@ -201,7 +207,7 @@ impl NewVector {
             name: VectorName::new(name)?,
             since: 0,
             kind: kind(dim, self.distance, self.datatype, self.multivector_config),
-            hnsw: extras.hnsw_config.as_ref().map(|own| own.over(hnsw)),
+            index: extras.index(hnsw),
             quantization: extras.quantization(),
             residency: extras.residency(),
         };
@@ -313,7 +319,7 @@ impl AddedVector {
             name,
             since: 0,
             kind,
-            hnsw: None,
+            index: None,
             quantization: None,
             residency: Residency::Mapped,
         };

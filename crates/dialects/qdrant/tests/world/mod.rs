@@ -19,7 +19,7 @@ fn field(name: &str, metric: Metric) -> VectorField {
             metric,
             element: Element::F32,
         },
-        hnsw: None,
+        index: None,
         quantization: None,
         residency: Residency::Mapped,
     }
