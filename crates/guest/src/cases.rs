@@ -62,6 +62,10 @@ pub const CASES: &[Case] = &[
         run: indexes::rotated,
     },
     Case {
+        name: "index, inverted lists",
+        run: indexes::lists,
+    },
+    Case {
         name: "postings",
         run: indexes::postings,
     },

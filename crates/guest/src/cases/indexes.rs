@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use index::sparse::{self, Postings, SparseProbe, SparseRow};
 use index::{
-    Allowed, CodeKind, CodeUse, DenseBlock, Hnsw, HnswParams, Probe, Scored, Scratch, flat, hnsw,
+    Allowed, CodeKind, CodeUse, DenseBlock, Hnsw, HnswParams, Ivf, Probe, Scored, Scratch, flat,
+    hnsw, ivf,
 };
 use kernels::float;
 use model::{CodeBits, Metric, ProductRatio, QueryBits};
@@ -79,6 +80,52 @@ pub(super) fn rotated() -> String {
         rotated: true,
     };
     searches(Metric::Dot, 37, 9, codes, |component| component)
+}
+
+/// Inverted lists of rows and of codes, filtered, with few lists and all.
+pub(super) fn lists() -> String {
+    const DIM: usize = 19;
+    let mut answers = String::new();
+    for (metric, seed, codes) in [
+        (Metric::Cosine, 41, None),
+        (Metric::L2, 42, Some(CodeKind::default())),
+        (Metric::Dot, 43, Some(CodeKind::Product(ProductRatio::X4))),
+        (Metric::L1, 44, Some(CodeKind::default())),
+    ] {
+        let mut noise = Noise::new(seed);
+        let mut rows = noise.clustered(ROWS, DIM);
+        if metric == Metric::Cosine {
+            for row in rows.chunks_exact_mut(DIM) {
+                float::normalize(row);
+            }
+        }
+        let block = DenseBlock::from_rows(&rows, DIM, metric).expect("whole rows");
+        let blocks = ivf::build(&block, None, 24, codes, &|_, _| ());
+        for (name, bytes) in &blocks {
+            let print = fingerprint(bytes);
+            writeln!(answers, "{metric:?} {name} {print:016x}").expect("a string takes everything");
+        }
+        let lists = Ivf::open(&blocks, block).expect("it was just built");
+        let third = |row: RowId| row.0 % 3 == 1;
+        let mut scratch = Scratch::default();
+        for number in 0..QUERIES {
+            let query = noise.clustered(1, DIM);
+            for (filter, allowed) in [("all", Allowed::All), ("third", Allowed::Test(&third))] {
+                for nprobe in [1, 6, 24] {
+                    let probe = Probe {
+                        vector: &query,
+                        k: 10,
+                        ef: 0,
+                        allowed,
+                    };
+                    let found = lists.search(&probe, nprobe, &CodeUse::default(), &mut scratch);
+                    let asked = format!("{metric:?} {number} {filter} {nprobe}");
+                    note(&mut answers, &asked, &found);
+                }
+            }
+        }
+    }
+    answers
 }
 
 /// Postings: exact, filtered, with weights of both signs.

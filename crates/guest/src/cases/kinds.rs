@@ -4,9 +4,10 @@ use std::fmt::Write;
 
 use engine::{Collection, ScratchPool};
 use model::{
-    CollectionRef, Comparator, Dim, Element, HnswConfig, Metric, Modifier, MultiVector, Object,
-    Point, PointId, Rank, Residency, Schema, Search, SearchParams, Select, SparseVector,
-    UpsertMode, Vector, VectorField, VectorKind, VectorQuery, WriteOp,
+    CollectionRef, Comparator, Dim, Element, HnswConfig, IndexChoice, Metric, Modifier,
+    MultiVector, Object, Point, PointId, PostingsConfig, Rank, Residency, Schema, Search,
+    SearchParams, Select, SparseVector, UpsertMode, Vector, VectorField, VectorKind, VectorQuery,
+    WriteOp,
 };
 
 use super::points::{field, seal};
@@ -122,12 +123,22 @@ fn answers(kind: VectorKind, seed: u64, vector: fn(&mut Noise) -> Vector) -> Str
     answers
 }
 
+/// So that an index is built of so few rows.
+fn index(kind: VectorKind) -> Option<IndexChoice> {
+    match kind {
+        VectorKind::Sparse { .. } => {
+            Some(IndexChoice::Postings(PostingsConfig { full_scan_rows: 10 }))
+        }
+        VectorKind::Dense { .. } | VectorKind::Multi { .. } | VectorKind::Binary { .. } => None,
+    }
+}
+
 fn schema(kind: VectorKind) -> Schema {
     let field = VectorField {
         name: field(),
         since: 0,
         kind,
-        index: None,
+        index: index(kind),
         quantization: None,
         residency: Residency::Mapped,
     };
