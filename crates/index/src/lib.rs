@@ -5,12 +5,12 @@
 //! |---|---|---|
 //! | [`flat`] | every row compared in `f32` | exact |
 //! | [`hnsw`] | a graph walked on codes, the best compared again in `f32` | approximate |
-//! | [`ivf`] | the lists of the nearest clusters, compared in `f32` or by codes and then again | approximate |
+//! | [`ivf`] | the lists of the nearest clusters, in `f32` or on codes first | approximate |
 //! | [`sparse`] | postings of sparse vectors with bounds per block | exact |
 //!
-//! The first three take the same [`Probe`] over the same [`DenseBlock`] and answer in the same order:
-//! larger score first, ties by ascending row. Scores come from one kernel with a fixed summation
-//! order, so a row found by any has the same score to the bit, on every processor.
+//! The first three take the same [`Probe`] over the same [`DenseBlock`] and answer in the same
+//! order: larger score first, ties by ascending row. Scores come from one kernel with a fixed
+//! summation order, so a row found by any has the same score to the bit, on every processor.
 
 mod aligned;
 mod block;

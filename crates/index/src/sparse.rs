@@ -380,8 +380,8 @@ impl Postings {
     }
 
     /// The `k` allowed rows with the largest dot product, best first; ties by ascending row. Rows
-    /// that share no dimension with the query, or whose product is zero, are none of them. Exact, with the scores of
-    /// [`kernels::sparse::dot`] to the bit.
+    /// that share no dimension with the query, or whose product is zero, are none of them. Exact,
+    /// with the scores of [`kernels::sparse::dot`] to the bit.
     #[must_use]
     pub fn search(&self, probe: &SparseProbe<'_>) -> Vec<Scored> {
         let lists = self.query_lists(probe.query);

@@ -31,7 +31,8 @@ impl WalkCodes {
         }
     }
 
-    /// Opens stored codes as those of a block of this shape; their first bytes say of which kind they are.
+    /// Opens stored codes as those of a block of this shape; their first bytes say of which kind
+    /// they are.
     pub(crate) fn open(bytes: Bytes, shape: BlockShape) -> Result<Self, OpenError> {
         match bytes.first_chunk::<8>() {
             Some(&codes::MAGIC) => Codes::open(bytes, shape).map(Self::Bytes),
