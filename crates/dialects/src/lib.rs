@@ -4,5 +4,10 @@ use gateway::Dialect;
 
 /// Every dialect, in the order of their chapters in the manual.
 pub fn all() -> &'static [&'static dyn Dialect] {
-    &[&qdrant::Qdrant, &milvus::Milvus, &lynse::Lynse]
+    &[
+        &qdrant::Qdrant,
+        &milvus::Milvus,
+        &infinity::Infinity,
+        &lynse::Lynse,
+    ]
 }

@@ -63,8 +63,7 @@ pub struct ServeOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub milvus_port: Option<u16>,
 
-    /// Port of the Infinity interface; 0: off. Not in this build: nothing listens there
-    /// [default: 23820]
+    /// Port of the Infinity interface; 0: off [default: 23820]
     #[arg(long, value_name = "PORT", env = "SKERRY_INFINITY_PORT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub infinity_port: Option<u16>,

@@ -1,0 +1,440 @@
+//! The items of `search`: what is matched and how the results become one.
+
+use crate::cells;
+use crate::error::{Failure, code};
+use crate::json::Json;
+use crate::kinds::{Kind, Part};
+use crate::table::{Column, Table};
+
+use super::fulltext::Bm25;
+
+/// How dense vectors are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Measure {
+    L2,
+    Ip,
+    Cosine,
+    Hamming,
+}
+
+impl Measure {
+    /// Whether a smaller value is better.
+    pub(crate) fn is_distance(self) -> bool {
+        match self {
+            Self::L2 | Self::Hamming => true,
+            Self::Ip | Self::Cosine => false,
+        }
+    }
+}
+
+/// What is matched.
+#[derive(Clone, Debug)]
+pub(crate) enum What {
+    Dense {
+        vector: Vec<f32>,
+        measure: Measure,
+        ef: Option<u32>,
+        exact: bool,
+    },
+    Sparse {
+        pairs: Vec<(u32, f32)>,
+    },
+    Tensor {
+        rows: Vec<f32>,
+    },
+    Text {
+        fields: String,
+        text: String,
+        all: bool,
+        bm25: Bm25,
+    },
+}
+
+/// One match of a search.
+#[derive(Clone, Debug)]
+pub(crate) struct Match<'t> {
+    pub(crate) what: What,
+    /// The column, but for texts.
+    pub(crate) column: Option<&'t Column>,
+    pub(crate) topn: usize,
+    pub(crate) threshold: Option<f64>,
+    pub(crate) filter: Option<String>,
+}
+
+/// How matches become one result.
+#[derive(Clone, Debug)]
+pub(crate) enum Method<'t> {
+    Reciprocal {
+        constant: f64,
+    },
+    Weighted {
+        weights: Vec<f64>,
+        normalize: Normalize,
+    },
+    Maximum,
+    Tensor {
+        column: &'t Column,
+        rows: Vec<f32>,
+    },
+}
+
+/// How scores of one match are made comparable to those of others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Normalize {
+    MinMax,
+    Atan,
+    L2,
+    None,
+}
+
+/// A fusion.
+#[derive(Clone, Debug)]
+pub(crate) struct Fusion<'t> {
+    pub(crate) method: Method<'t>,
+    pub(crate) topn: usize,
+}
+
+fn required<'j>(item: &'j Json, name: &str) -> Result<&'j Json, Failure> {
+    let missing = || Failure::expression(format!("`{name}` is missing"));
+    item.get(name).ok_or_else(missing)
+}
+
+fn required_text<'j>(item: &'j Json, name: &str) -> Result<&'j str, Failure> {
+    let wrong = || Failure::expression(format!("`{name}` must be a text"));
+    required(item, name)?.as_text().ok_or_else(wrong)
+}
+
+/// Refuses keys that are not known and keys that are repeated.
+fn check_keys(item: &Json, known: &[&str]) -> Result<(), Failure> {
+    let mut seen: Vec<String> = Vec::new();
+    for (key, _) in item.as_object().unwrap_or_default() {
+        let lower = key.to_ascii_lowercase();
+        if !known.contains(&lower.as_str()) {
+            return Err(Failure::expression(format!("Unknown expression: {key}")));
+        }
+        if seen.contains(&lower) {
+            return Err(Failure::expression(format!("`{key}` is repeated")));
+        }
+        seen.push(lower);
+    }
+    Ok(())
+}
+
+fn topn(item: &Json) -> Result<usize, Failure> {
+    let n = required(item, "topn")?.as_count();
+    let n = n.filter(|&n| n > 0).and_then(|n| usize::try_from(n).ok());
+    n.ok_or_else(|| Failure::new(code::TOPN, "topn must be a number above 0"))
+}
+
+/// The parameters, whose values are texts; numbers and truth values are taken too.
+struct Params<'j>(&'j [(String, Json)]);
+
+impl<'j> Params<'j> {
+    fn of(item: &'j Json) -> Result<Self, Failure> {
+        match item.get("params") {
+            None | Some(Json::Null) => Ok(Self(&[])),
+            Some(Json::Object(fields)) => Ok(Self(fields)),
+            Some(_) => Err(Failure::expression("`params` must be an object")),
+        }
+    }
+
+    fn text(&self, name: &str) -> Option<String> {
+        let found = self
+            .0
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name));
+        match &found?.1 {
+            Json::Text(text) => Some(text.clone()),
+            Json::Int(n) => Some(n.to_string()),
+            Json::Float(x) => Some(x.to_string()),
+            Json::Bool(truth) => Some(truth.to_string()),
+            _ => None,
+        }
+    }
+
+    fn number(&self, name: &str) -> Result<Option<f64>, Failure> {
+        let Some(text) = self.text(name) else {
+            return Ok(None);
+        };
+        let number = text.trim().parse().ok().filter(|x: &f64| x.is_finite());
+        let wrong = || Failure::new(code::PARAMETER_VALUE, format!("`{name}` must be a number"));
+        number.map(Some).ok_or_else(wrong)
+    }
+}
+
+/// Whether the item is a match (and not a fusion).
+pub(crate) fn is_match(item: &Json) -> Result<bool, Failure> {
+    match (item.get("match_method"), item.get("fusion_method")) {
+        (Some(_), None) => Ok(true),
+        (None, Some(_)) => Ok(false),
+        (Some(_), Some(_)) => Err(Failure::expression(
+            "match_method and fusion_method exclude each other",
+        )),
+        (None, None) => Err(Failure::expression(
+            "match_method or fusion_method is missing",
+        )),
+    }
+}
+
+/// Reads a match.
+pub(crate) fn read<'t>(table: &'t Table, item: &Json) -> Result<Match<'t>, Failure> {
+    let method = required_text(item, "match_method")?.to_ascii_lowercase();
+    match method.as_str() {
+        "dense" => dense(table, item),
+        "sparse" => sparse(table, item),
+        "tensor" => tensor(table, item),
+        "text" => text(item),
+        other => Err(Failure::expression(format!(
+            "Unknown match method: {other}"
+        ))),
+    }
+}
+
+fn dense<'t>(table: &'t Table, item: &Json) -> Result<Match<'t>, Failure> {
+    check_keys(
+        item,
+        &[
+            "match_method",
+            "fields",
+            "query_vector",
+            "element_type",
+            "metric_type",
+            "topn",
+            "params",
+        ],
+    )?;
+    let topn = topn(item)?;
+    let metric = required_text(item, "metric_type")?.to_ascii_lowercase();
+    let measure = match metric.as_str() {
+        "l2" => Measure::L2,
+        "ip" => Measure::Ip,
+        "cosine" | "cos" => Measure::Cosine,
+        "hamming" => Measure::Hamming,
+        other => return Err(Failure::expression(format!("Unknown metric: {other}"))),
+    };
+    required_text(item, "element_type")?;
+    let column = table.known_column(required_text(item, "fields")?)?;
+    let Kind::Vector(rows) = &column.kind else {
+        let text = format!("Column {} holds no dense vectors", column.name);
+        return Err(Failure::syntax(text));
+    };
+    let query = required(item, "query_vector")?.as_list();
+    let query = query.ok_or_else(|| Failure::expression("`query_vector` must be a list"))?;
+    if query.len() != rows.dim.get() {
+        let text = format!(
+            "Query embedding with dimension: {} which doesn't not matched with {}",
+            query.len(),
+            rows.dim.get()
+        );
+        return Err(Failure::syntax(text));
+    }
+    if (rows.element == Part::Bit) != (measure == Measure::Hamming) {
+        let text = format!("Column {} is not compared by {metric}", column.name);
+        return Err(Failure::syntax(text));
+    }
+    let vector = query.iter().map(number).collect::<Result<_, _>>()?;
+    let params = Params::of(item)?;
+    let ef = params.number("ef")?.filter(|ef| *ef >= 1.0);
+    let ignores = params
+        .text("ignore_index")
+        .is_some_and(|text| text == "true");
+    Ok(Match {
+        what: What::Dense {
+            vector,
+            measure,
+            ef: ef.map(|ef| ef.min(f64::from(u32::MAX)) as u32),
+            exact: ignores,
+        },
+        column: Some(column),
+        topn,
+        threshold: params.number("threshold")?,
+        filter: params.text("filter"),
+    })
+}
+
+fn number(value: &Json) -> Result<f32, Failure> {
+    let x = value
+        .as_number()
+        .map(|x| x as f32)
+        .filter(|x| x.is_finite());
+    x.ok_or_else(|| Failure::expression("a vector is made of numbers"))
+}
+
+fn sparse<'t>(table: &'t Table, item: &Json) -> Result<Match<'t>, Failure> {
+    check_keys(
+        item,
+        &[
+            "match_method",
+            "fields",
+            "query_vector",
+            "metric_type",
+            "topn",
+            "params",
+        ],
+    )?;
+    let topn = topn(item)?;
+    let metric = required_text(item, "metric_type")?;
+    if !metric.eq_ignore_ascii_case("ip") {
+        return Err(Failure::expression(format!("Unknown metric: {metric}")));
+    }
+    let column = table.known_column(required_text(item, "fields")?)?;
+    if !matches!(column.kind, Kind::Sparse { .. }) {
+        let text = format!("Column {} holds no sparse vectors", column.name);
+        return Err(Failure::syntax(text));
+    }
+    let pairs = cells::sparse_pairs(required(item, "query_vector")?)?;
+    let params = Params::of(item)?;
+    Ok(Match {
+        what: What::Sparse { pairs },
+        column: Some(column),
+        topn,
+        threshold: params.number("threshold")?,
+        filter: params.text("filter"),
+    })
+}
+
+fn tensor<'t>(table: &'t Table, item: &Json) -> Result<Match<'t>, Failure> {
+    check_keys(
+        item,
+        &[
+            "match_method",
+            "field",
+            "fields",
+            "query_tensor",
+            "element_type",
+            "topn",
+            "params",
+        ],
+    )?;
+    let topn = topn(item)?;
+    let name = item
+        .get("field")
+        .or(item.get("fields"))
+        .and_then(Json::as_text);
+    let name = name.ok_or_else(|| Failure::expression("`field` is missing"))?;
+    let (column, rows) = tensor_of(table, name, required(item, "query_tensor")?)?;
+    let params = Params::of(item)?;
+    Ok(Match {
+        what: What::Tensor { rows },
+        column: Some(column),
+        topn,
+        threshold: params.number("threshold")?,
+        filter: params.text("filter"),
+    })
+}
+
+fn tensor_of<'t>(
+    table: &'t Table,
+    name: &str,
+    query: &Json,
+) -> Result<(&'t Column, Vec<f32>), Failure> {
+    let column = table.known_column(name)?;
+    let rows = match &column.kind {
+        Kind::Tensor(rows) | Kind::MultiVector(rows) | Kind::TensorArray(rows) => rows,
+        _ => {
+            let text = format!("Column {} holds no tensors", column.name);
+            return Err(Failure::syntax(text));
+        }
+    };
+    let query = cells::tensor(column, rows, query);
+    let query = query.map_err(|failure| Failure::syntax(failure.text))?;
+    Ok((column, query))
+}
+
+fn text<'t>(item: &Json) -> Result<Match<'t>, Failure> {
+    check_keys(
+        item,
+        &["match_method", "fields", "matching_text", "topn", "params"],
+    )?;
+    let topn = topn(item)?;
+    let params = Params::of(item)?;
+    let fields = match item.get("fields").and_then(Json::as_text) {
+        Some(fields) if !fields.is_empty() => fields.to_owned(),
+        _ => params.text("default_field").unwrap_or_default(),
+    };
+    let all = match params
+        .text("operator")
+        .map(|text| text.to_ascii_lowercase())
+        .as_deref()
+    {
+        None | Some("or") => false,
+        Some("and") => true,
+        Some(other) => {
+            let text = format!("operator {other}");
+            return Err(Failure::new(code::PARAMETER_VALUE, text));
+        }
+    };
+    let similarity = params
+        .text("similarity")
+        .map(|text| text.to_ascii_lowercase());
+    let boolean = match similarity.as_deref() {
+        None | Some("bm25") => false,
+        Some("boolean") => true,
+        Some(other) => {
+            let text = format!("similarity {other}");
+            return Err(Failure::new(code::PARAMETER_VALUE, text));
+        }
+    };
+    Ok(Match {
+        what: What::Text {
+            fields,
+            text: required_text(item, "matching_text")?.to_owned(),
+            all,
+            bm25: Bm25 {
+                k1: params.number("bm25_param_k1")?.unwrap_or(1.2),
+                b: params.number("bm25_param_b")?.unwrap_or(0.75),
+                boolean,
+            },
+        },
+        column: None,
+        topn,
+        threshold: params.number("threshold")?,
+        filter: params.text("filter"),
+    })
+}
+
+/// Reads a fusion. An unknown method counts as reciprocal ranks, as in Infinity.
+pub(crate) fn fusion<'t>(table: &'t Table, item: &Json) -> Result<Fusion<'t>, Failure> {
+    check_keys(item, &["fusion_method", "topn", "params"])?;
+    let topn = match item.get("topn") {
+        None => 100,
+        Some(_) => topn(item)?,
+    };
+    let params = Params::of(item)?;
+    let method = required_text(item, "fusion_method")?.to_ascii_lowercase();
+    let method = match method.as_str() {
+        "weighted_sum" => {
+            let weights = params.text("weights").unwrap_or_default();
+            let parts = weights.split(',').filter(|part| !part.trim().is_empty());
+            let read: Option<Vec<f64>> = parts.map(|part| part.trim().parse().ok()).collect();
+            let wrong = || Failure::new(code::PARAMETER_VALUE, "weights are numbers");
+            let normalize = params
+                .text("normalize")
+                .map(|text| text.to_ascii_lowercase());
+            Method::Weighted {
+                weights: read.ok_or_else(wrong)?,
+                normalize: match normalize.as_deref() {
+                    None | Some("minmax") => Normalize::MinMax,
+                    Some("atan") => Normalize::Atan,
+                    Some("l2") => Normalize::L2,
+                    Some("none") => Normalize::None,
+                    Some(other) => {
+                        let text = format!("normalize {other}");
+                        return Err(Failure::new(code::PARAMETER_VALUE, text));
+                    }
+                },
+            }
+        }
+        "max" => Method::Maximum,
+        "match_tensor" => {
+            let all = item.get("params").unwrap_or(&Json::Null);
+            let name = required_text(all, "field")?;
+            let (column, rows) = tensor_of(table, name, required(all, "query_tensor")?)?;
+            Method::Tensor { column, rows }
+        }
+        _ => Method::Reciprocal {
+            constant: params.number("rank_constant")?.unwrap_or(60.0),
+        },
+    };
+    Ok(Fusion { method, topn })
+}

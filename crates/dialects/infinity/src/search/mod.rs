@@ -1,0 +1,306 @@
+//! Rows found, computed, sorted, grouped and shown.
+//!
+//! | module | what |
+//! |---|---|
+//! | `matching` | reads the items of `search` |
+//! | `score` | carries them out and fuses their results |
+//! | `syntax`, `analysis`, `fulltext` | text queries, tokens, BM25 |
+//! | `output`, `aggregates` | what is shown of each row or group |
+
+mod aggregates;
+pub(crate) mod analysis;
+pub(crate) mod fulltext;
+mod matching;
+mod output;
+mod score;
+mod syntax;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use gateway::Call;
+use model::{Filter, PointId, Query, Record, Reply};
+use serde_json::{Map, Value as Out};
+
+use self::analysis::Analysis;
+use self::matching::{Match, What};
+use self::output::{Plan, Row, Scoring};
+use crate::answer::{Answer, ok};
+use crate::documents;
+use crate::error::{Failure, code};
+use crate::json::Json;
+use crate::request;
+use crate::table::Table;
+use crate::vocabulary::Words;
+
+/// The keys of a search.
+const KEYS: &[&str] = &[
+    "output",
+    "highlight",
+    "filter",
+    "search",
+    "fusion",
+    "knn",
+    "match",
+    "match_tensor",
+    "match_sparse",
+    "sort",
+    "group_by",
+    "having",
+    "limit",
+    "offset",
+    "option",
+];
+
+/// `GET …/docs`, `POST …/docs/search`
+pub(crate) async fn select(call: &Call<'_>) -> Answer {
+    let body = request::body(call)?;
+    for (key, _) in body.as_object().unwrap_or_default() {
+        if !KEYS.contains(&key.to_ascii_lowercase().as_str()) {
+            return Err(Failure::expression(format!("Unknown expression: {key}")));
+        }
+    }
+    let table = Table::of(call).await?;
+    let limit = count(&body, "limit")?;
+    let offset = count(&body, "offset")?.unwrap_or(0);
+    let counts = counts_hits(&body, limit)?;
+    let filter = match body.get("filter") {
+        None => None,
+        Some(Json::Text(text)) if text.trim().is_empty() => None,
+        Some(Json::Text(text)) => Some(Words::of_filter(&table).filter(text, code::EXPRESSION)?),
+        Some(_) => return Err(Failure::expression("`filter` must be a text")),
+    };
+    let search = Searching::read(&table, &body)?;
+    let plan = Plan::read(&table, &body, search.scoring()?)?;
+    let highlights = highlights(&table, &body, &search)?;
+    // Without an order of another kind no more rows are needed than are shown.
+    let enough = match (search.is_empty() && plan.keeps_order(), limit) {
+        (true, Some(limit)) => offset.saturating_add(limit),
+        (true, None) | (false, _) => usize::MAX,
+    };
+    let rows = search.run(call, &table, filter.clone(), enough).await?;
+    let hits = match counts {
+        false => None,
+        true if enough == usize::MAX => Some(rows.len() as u64),
+        true => Some(count_all(call, &table, filter).await?),
+    };
+    let mut shown = plan.show(rows, &highlights)?;
+    shown.drain(..offset.min(shown.len()));
+    shown.truncate(limit.unwrap_or(usize::MAX));
+    let mut answer = Map::new();
+    if !shown.is_empty() {
+        answer.insert("output".into(), Out::Array(shown));
+    }
+    if let Some(hits) = hits {
+        answer.insert("total_hits_count".into(), hits.into());
+    }
+    ok(Out::Object(answer))
+}
+
+/// A number that a body gives as a text or as a number.
+fn count(body: &Json, name: &str) -> Result<Option<usize>, Failure> {
+    match body.get(name) {
+        None | Some(Json::Null) => Ok(None),
+        Some(value) => {
+            let n = value.as_count().and_then(|n| usize::try_from(n).ok());
+            let wrong = || Failure::expression(format!("`{name}` must be a number from 0"));
+            n.map(Some).ok_or_else(wrong)
+        }
+    }
+}
+
+fn counts_hits(body: &Json, limit: Option<usize>) -> Result<bool, Failure> {
+    let Some(option) = body.get("option").filter(|option| **option != Json::Null) else {
+        return Ok(false);
+    };
+    let fields = option.as_object();
+    let fields = fields.ok_or_else(|| Failure::expression("`option` must be an object"))?;
+    let mut counts = false;
+    for (name, value) in fields {
+        if !name.eq_ignore_ascii_case("total_hits_count") {
+            return Err(Failure::new(3092, format!("Invalid query option: {name}")));
+        }
+        counts = match value {
+            Json::Bool(truth) => *truth,
+            Json::Text(text) => text.eq_ignore_ascii_case("true"),
+            _ => return Err(Failure::new(3092, "total_hits_count must be true or false")),
+        };
+    }
+    if counts && limit.is_none() {
+        return Err(Failure::syntax("total_hits_count needs a limit"));
+    }
+    Ok(counts)
+}
+
+async fn count_all(call: &Call<'_>, table: &Table, filter: Option<Filter>) -> Result<u64, Failure> {
+    let asked = Query::Count {
+        collection: table.collection.clone(),
+        filter,
+        exact: true,
+    };
+    match request::query(call, asked).await? {
+        Reply::Count(count) => Ok(count),
+        other => Err(other.unexpected().into()),
+    }
+}
+
+/// The matches and fusions of a search.
+struct Searching<'t> {
+    matches: Vec<Match<'t>>,
+    fusions: Vec<matching::Fusion<'t>>,
+}
+
+impl<'t> Searching<'t> {
+    fn read(table: &'t Table, body: &Json) -> Result<Self, Failure> {
+        let items = match body.get("search") {
+            None => &[][..],
+            Some(Json::List(items)) => items,
+            Some(_) => return Err(Failure::expression("`search` must be a list")),
+        };
+        let mut search = Self {
+            matches: Vec::new(),
+            fusions: Vec::new(),
+        };
+        for item in items {
+            match matching::is_match(item)? {
+                true => search.matches.push(matching::read(table, item)?),
+                false => search.fusions.push(matching::fusion(table, item)?),
+            }
+        }
+        let filtered = body.get("filter").and_then(Json::as_text);
+        let outer = filtered.is_some_and(|text| !text.trim().is_empty());
+        if outer && search.matches.iter().any(|one| one.filter.is_some()) {
+            return Err(Failure::syntax(
+                "a filter stands inside a match and outside",
+            ));
+        }
+        if search.matches.is_empty() && !search.fusions.is_empty() {
+            return Err(Failure::expression("a fusion needs matches"));
+        }
+        if search.matches.len() > 1 && search.fusions.is_empty() {
+            return Err(Failure::expression("several matches need a fusion"));
+        }
+        Ok(search)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.matches.is_empty()
+    }
+
+    /// Under which name the scores are shown.
+    fn scoring(&self) -> Result<Scoring, Failure> {
+        Ok(match self.matches.as_slice() {
+            [] => Scoring::None,
+            _ if !self.fusions.is_empty() => Scoring::Score,
+            [one, ..] => match &one.what {
+                What::Dense { measure, .. } if measure.is_distance() => Scoring::Distance,
+                What::Dense { .. } | What::Sparse { .. } => Scoring::Similarity,
+                What::Tensor { .. } | What::Text { .. } => Scoring::Score,
+            },
+        })
+    }
+
+    async fn run(
+        &self,
+        call: &Call<'_>,
+        table: &Table,
+        filter: Option<Filter>,
+        enough: usize,
+    ) -> Result<Vec<Row>, Failure> {
+        let select = documents::everything();
+        if self.matches.is_empty() {
+            let rows = documents::scan(call, &table.collection, filter, select, enough).await?;
+            let row = |record| Row {
+                record,
+                score: None,
+            };
+            return Ok(rows.into_iter().map(row).collect());
+        }
+        let mut found = Vec::new();
+        for one in &self.matches {
+            let own = match &one.filter {
+                None => filter.clone(),
+                Some(text) => Some(Words::of_filter(table).filter(text, code::EXPRESSION)?),
+            };
+            found.push(score::find(call, table, one, own).await?);
+        }
+        for fusion in &self.fusions {
+            found = vec![score::fuse(call, table, fusion, &found).await?];
+        }
+        let rows = found.pop().map(|found| found.rows).unwrap_or_default();
+        self.with_records(call, table, rows).await
+    }
+
+    async fn with_records(
+        &self,
+        call: &Call<'_>,
+        table: &Table,
+        rows: Vec<(PointId, f64)>,
+    ) -> Result<Vec<Row>, Failure> {
+        let asked = Query::Retrieve {
+            collection: table.collection.clone(),
+            ids: rows.iter().map(|(id, _)| id.clone()).collect(),
+            select: documents::everything(),
+        };
+        let records = match request::query(call, asked).await? {
+            Reply::Records(records) => records,
+            other => return Err(other.unexpected().into()),
+        };
+        let mut records: BTreeMap<PointId, Record> = records
+            .into_iter()
+            .map(|record| (record.id.clone(), record))
+            .collect();
+        // A row that was deleted in between is left out.
+        let row = |(id, score): (PointId, f64)| {
+            let record = records.remove(&id)?;
+            Some(Row {
+                record,
+                score: Some(score),
+            })
+        };
+        Ok(rows.into_iter().filter_map(row).collect())
+    }
+}
+
+/// What is marked in the columns of `highlight`.
+pub(crate) struct Highlight {
+    column: String,
+    analysis: Analysis,
+    tokens: BTreeSet<String>,
+}
+
+fn highlights(
+    table: &Table,
+    body: &Json,
+    search: &Searching<'_>,
+) -> Result<Vec<Highlight>, Failure> {
+    let names = match body.get("highlight") {
+        None => return Ok(Vec::new()),
+        Some(Json::List(names)) => names,
+        Some(_) => return Err(Failure::expression("`highlight` must be a list")),
+    };
+    let mut words = Vec::new();
+    for one in &search.matches {
+        if let What::Text { text, all, .. } = &one.what {
+            fulltext::words(&syntax::read(text, *all)?, &mut words);
+        }
+    }
+    names
+        .iter()
+        .map(|name| {
+            let name = name.as_text();
+            let name = name.ok_or_else(|| Failure::expression("a column is a text"))?;
+            let mut searched = fulltext::searched(table, name)?;
+            let one = searched.pop();
+            let one = one.ok_or_else(|| Failure::no_column(name))?;
+            let tokens = words
+                .iter()
+                .flat_map(|text| one.analysis.tokens(text))
+                .flatten();
+            Ok(Highlight {
+                column: one.column.name.clone(),
+                tokens: tokens.collect(),
+                analysis: one.analysis,
+            })
+        })
+        .collect()
+}
