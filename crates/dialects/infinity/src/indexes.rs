@@ -6,7 +6,9 @@
 
 use gateway::Call;
 use model::schema::VectorChange;
-use model::{ConfigChange, FieldIndex, FieldKind, HnswConfig, IndexParams, WriteOp};
+use model::{
+    ConfigChange, FieldIndex, FieldKind, HnswConfig, IndexChoice, IndexParams, VectorKind, WriteOp,
+};
 use serde_json::{Value as Out, json};
 
 use crate::answer::{Answer, done, ok};
@@ -173,16 +175,19 @@ fn built(table: &Table, column: &Column) -> Result<Vec<WriteOp>, Failure> {
             });
         }
         Place::Vector(name) => {
-            if let Some(index) = of_column("hnsw") {
+            let is_dense = table
+                .field(column)
+                .is_some_and(|field| matches!(field.kind, VectorKind::Dense { .. }));
+            if let Some(index) = of_column("hnsw").filter(|_| is_dense) {
                 let number = |name| index.parameter(name).and_then(|text| text.parse().ok());
                 let mut change = ConfigChange::default();
                 change.vectors.push(VectorChange {
                     name: name.clone(),
-                    hnsw: Some(HnswConfig {
+                    index: Some(Some(IndexChoice::Graph(HnswConfig {
                         m: number("m").unwrap_or(16).min(1024) as u16,
                         ef_construct: number("ef_construction").unwrap_or(200),
                         ..HnswConfig::default()
-                    }),
+                    }))),
                     quantization: None,
                     residency: None,
                     modifier: None,

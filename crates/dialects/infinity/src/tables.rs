@@ -195,7 +195,7 @@ pub(crate) fn vector_field(column: &Column) -> Option<VectorField> {
         name: name.clone(),
         since: 0,
         kind,
-        hnsw: None,
+        index: None,
         quantization: None,
         residency: Residency::default(),
     })
