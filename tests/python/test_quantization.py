@@ -35,7 +35,7 @@ def binary(encoding):
 
 
 KINDS = {
-    "scalar": (SCALAR, 0.98, 2.0),
+    "scalar": (SCALAR, 0.95, 4.0),
     "product x8": (product(m.CompressionRatio.X8), 0.95, 6.0),
     "product x16": (product(m.CompressionRatio.X16), 0.9, 12.0),
     "one bit": (binary(m.BinaryQuantizationEncoding.ONE_BIT), 0.9, 20.0),

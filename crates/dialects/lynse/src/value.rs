@@ -139,10 +139,8 @@ mod tests {
         assert_eq!(read("7").unwrap(), PointId::Num(7));
         assert_eq!(read("\"7\"").unwrap(), PointId::Text("7".into()));
         let uuid = "550e8400-e29b-41d4-a716-446655440000";
-        assert!(matches!(
-            read(&format!("\"{uuid}\"")).unwrap(),
-            PointId::Uuid(_)
-        ));
+        let quoted = format!("\"{uuid}\"");
+        assert!(matches!(read(&quoted).unwrap(), PointId::Uuid(_)));
         let upper = uuid.to_uppercase();
         assert_eq!(text_id(&upper), PointId::Text(upper.as_str().into()));
         for bad in ["-1", "1.5", "\"\"", "null", "[1]", "true"] {

@@ -11,7 +11,6 @@ use serde::Serialize;
 use crate::body::{self, Fields};
 use crate::envelope::{self, Answer};
 use crate::error::{Code, Failure};
-use crate::index_kind::Index;
 use crate::kept::{FILE_SIZE, Kept};
 use crate::memory::Remembered;
 use crate::paging::Page;

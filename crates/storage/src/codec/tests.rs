@@ -518,6 +518,7 @@ fn catalog_states() -> impl Strategy<Value = CatalogState> {
         collections,
         aliases,
         attributes,
+        databases: vec![DatabaseName::default()],
         snapshots: Vec::new(),
     })
 }
