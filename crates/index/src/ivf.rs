@@ -484,7 +484,7 @@ mod tests {
             let lists = open(&lists, &block).unwrap();
             prop_assert_eq!(lists.lists(), clusters.clamp(1, present.count().max(1)));
             let query = rows(1, seed + 1);
-            let passes = |row: RowId| row.0 % modulus == 0;
+            let passes = |row: RowId| row.0.is_multiple_of(modulus);
             let listed = |row: RowId| passes(row) && present.contains(row);
             let expected = flat::search(&block, &probe(&query, k, Allowed::Test(&listed)));
             let mut scratch = Scratch::default();

@@ -159,7 +159,7 @@ mod tests {
         assert_eq!(tags(&["red"]).unwrap(), (false, vec!["red".into()]));
         let both = vec!["red".to_owned(), "dark red".to_owned()];
         assert_eq!(tags(&["(.*)red"]).unwrap(), (false, both.clone()));
-        assert_eq!(tags(&["_default", " red "]).unwrap().0, true);
+        assert!(tags(&["_default", " red "]).unwrap().0);
         assert_eq!(tags(&["a(b"]).unwrap().1, ["a(b"]);
         for nothing in [&["re"][..], &["^d"], &["("], &[]] {
             assert_eq!(tags(nothing).unwrap_err(), no_partition(), "{nothing:?}");

@@ -111,9 +111,10 @@ proptest! {
         prop_assert!(!status.is_server_error(), "{response:?}");
         if !status.is_success() {
             let told: serde_json::Value = serde_json::from_slice(response.body()).unwrap();
-            prop_assert!(told["code"].as_u64().is_some_and(|code| code > 0), "{told}");
+            let code = told["code"].as_u64().unwrap_or(0);
+            prop_assert!(code > 0, "{told}");
             prop_assert!(told["message"].is_string(), "{told}");
-            prop_assert_eq!(status == 404, [4, 32].contains(&told["code"].as_u64().unwrap()) && status == 404);
+            prop_assert!(status != 404 || [4, 32].contains(&code), "{told}");
         }
     }
 }

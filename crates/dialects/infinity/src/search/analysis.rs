@@ -11,7 +11,7 @@ use crate::table::Index;
 pub(crate) enum Analysis {
     /// Words; both as they are and as their stems, where those differ.
     Words {
-        options: TextOptions,
+        options: Box<TextOptions>,
         words: Analyzer,
         stems: Option<Analyzer>,
     },
@@ -101,7 +101,7 @@ impl Analysis {
         Self::Words {
             words: Analyzer::new(&plain),
             stems: stemmer.map(|_| Analyzer::new(&options)),
-            options,
+            options: Box::new(options),
         }
     }
 
@@ -109,7 +109,7 @@ impl Analysis {
     pub(crate) fn params(&self) -> IndexParams {
         match self {
             Self::Words { options, .. } => IndexParams {
-                text: options.clone(),
+                text: (**options).clone(),
                 ..IndexParams::new(FieldKind::Text)
             },
             Self::Whole | Self::Grams(_) => IndexParams::new(FieldKind::Keyword),

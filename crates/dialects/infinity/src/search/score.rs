@@ -46,29 +46,13 @@ pub(crate) async fn find(
                 exact: *exact,
                 ..SearchParams::default()
             };
-            dense(
-                call,
-                table,
-                column,
-                wanted.topn,
-                (vector, *measure),
-                params,
-                filter,
-            )
-            .await?
+            let query = (vector.as_slice(), *measure);
+            dense(call, table, column, wanted.topn, query, params, filter).await?
         }
         (What::Sparse { pairs }, Some(column)) => {
             let vector = Vector::Sparse(cells::sparse_vector(pairs.clone())?);
-            nearest(
-                call,
-                table,
-                column,
-                wanted.topn,
-                vector,
-                SearchParams::default(),
-                filter,
-            )
-            .await?
+            let params = SearchParams::default();
+            nearest(call, table, column, wanted.topn, vector, params, filter).await?
         }
         (What::Tensor { rows }, Some(column)) => {
             let records = rows_with(call, table, column, filter).await?;

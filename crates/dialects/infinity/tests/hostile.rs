@@ -1,0 +1,149 @@
+//! Hostile bodies: nothing panics, and every answer has the dialect's shape.
+#![allow(clippy::unwrap_used)]
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use gateway::{Config, Dialect};
+use model::schema::{VectorField, VectorKind};
+use model::{Dim, Element, Metric, Object, Residency, Schema, Vector, VectorName};
+use proptest::prelude::*;
+use skerry_dialect_infinity::Infinity;
+use testkit::dialect::{World, WorldCollection, listener, now};
+
+fn schema() -> Schema {
+    Schema {
+        vectors: vec![VectorField {
+            name: VectorName::new("v").unwrap(),
+            since: 0,
+            kind: VectorKind::Dense {
+                dim: Dim::new(2).unwrap(),
+                metric: Metric::L2,
+                element: Element::F32,
+            },
+            index: None,
+            quantization: None,
+            residency: Residency::default(),
+        }],
+        ..Schema::default()
+    }
+}
+
+const WORDS: &[&str] = &[
+    "output",
+    "filter",
+    "search",
+    "match_method",
+    "dense",
+    "sparse",
+    "text",
+    "tensor",
+    "fields",
+    "field",
+    "query_vector",
+    "element_type",
+    "float",
+    "metric_type",
+    "l2",
+    "ip",
+    "topn",
+    "params",
+    "fusion_method",
+    "rrf",
+    "weighted_sum",
+    "sort",
+    "asc",
+    "group_by",
+    "having",
+    "limit",
+    "offset",
+    "option",
+    "total_hits_count",
+    "v",
+    "*",
+    "v = 1",
+    "count(*)",
+    "_distance",
+    "name",
+    "type",
+    "integer",
+    "vector,2,float",
+    "sparse,9,float,int",
+    "default",
+    "create_option",
+    "error",
+    "index",
+    "hnsw",
+    "fulltext",
+    "analyzer",
+    "update",
+    "column_names",
+    "role",
+    "matching_text",
+];
+
+fn json() -> impl Strategy<Value = String> {
+    let word = prop::sample::select(WORDS).prop_map(str::to_owned);
+    let leaf = prop_oneof![
+        any::<i64>().prop_map(|n| n.to_string()),
+        any::<f64>().prop_map(|x| format!("{x:e}")),
+        Just("null".to_owned()),
+        Just("true".to_owned()),
+        Just("[1,2]".to_owned()),
+        word.clone().prop_map(|w| format!("{w:?}")),
+    ];
+    leaf.prop_recursive(5, 64, 6, move |inner| {
+        let field = (word.clone(), inner.clone()).prop_map(|(w, v)| format!("{w:?}:{v}"));
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..5).prop_map(|v| format!("[{}]", v.join(","))),
+            prop::collection::vec(field, 0..7).prop_map(|f| format!("{{{}}}", f.join(","))),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1500))]
+
+    #[test]
+    fn every_answer_has_the_shape_of_the_dialect(
+        at in any::<prop::sample::Index>(),
+        table in prop_oneof!["books", "none", "[a-z0-9-]{1,9}"],
+        body in prop_oneof![4 => json(), 1 => "[ -~]{0,40}"],
+    ) {
+        let routes = Infinity.routes();
+        let route = &routes[at.index(routes.len())];
+        let path = route
+            .path
+            .replace("{database_name}", "default_db")
+            .replace("{table_name}", &table)
+            .replace("{segment_id}", "0")
+            .replace("{block_id}", "0");
+        let path: String = path.split('/').map(|part| match part.starts_with('{') {
+            true => "x",
+            false => part,
+        }).collect::<Vec<_>>().join("/");
+        let collection = WorldCollection {
+            name: "books",
+            listed: true,
+            schema: schema(),
+            payload: Object::new(),
+            vector: Vector::Dense(vec![1.0, 2.0]),
+        };
+        let world = Arc::new(World::new(vec![collection]));
+        let request = http::Request::builder()
+            .method(route.method.clone())
+            .uri(&path)
+            .body(Bytes::from(body))
+            .unwrap();
+        let response = now(listener(&Infinity, world, Config::default()).serve(request));
+        let status = response.status().as_u16();
+        let answer: serde_json::Value = serde_json::from_slice(response.body()).unwrap();
+        let code = answer["error_code"].as_u64().unwrap();
+        prop_assert_eq!(status == 200, code == 0, "{} {} {}", route.method, path, answer);
+        prop_assert!(status == 200 || status == 500);
+        if code != 0 {
+            prop_assert!(answer["error_message"].is_string() && answer["error_msg"].is_string());
+            prop_assert_ne!(code, 7011, "{}", answer);
+        }
+    }
+}
