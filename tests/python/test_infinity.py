@@ -1,35 +1,12 @@
 """Infinity's own HTTP client against this server, through a restart."""
 
-import importlib.util
-import sys
-import types
-from unittest import mock
-
 import pytest
 import requests
+from infinity import infinity_http as http
+from infinity.common import ConflictType, InfinityException, SortType, SparseVector
+from infinity.index import IndexInfo, IndexType
 
 from skerry_server import Server
-
-
-def http_client():
-    """The HTTP module of the client, without the parts that need its binary protocol."""
-    spec = importlib.util.find_spec("infinity")
-    package = types.ModuleType("infinity")
-    package.__path__ = list(spec.submodule_search_locations)
-    sys.modules["infinity"] = package
-    for absent in ("thrift", "thrift.Thrift", "thrift.protocol", "thrift.transport"):
-        sys.modules.setdefault(absent, mock.MagicMock())
-    for absent in ("remote_thrift", "remote_thrift.infinity_thrift_rpc",
-                   "remote_thrift.infinity_thrift_rpc.ttypes"):
-        sys.modules.setdefault(f"infinity.{absent}", mock.MagicMock())
-    from infinity import infinity_http
-
-    return infinity_http
-
-
-http = http_client()
-from infinity.common import ConflictType, InfinityException, SortType, SparseVector  # noqa: E402
-from infinity.index import IndexInfo, IndexType  # noqa: E402
 
 
 @pytest.fixture(scope="module")
