@@ -18,6 +18,8 @@ DIM = 32
 QUERIES = 20
 LIMIT = 10
 READY_SECONDS_MAX = 60
+# Of the graph alone: of 200 neighbours in separate clusters, a single missed cluster is 5 %.
+GRAPH_RECALL_MIN = 0.95
 
 SCALAR = m.ScalarQuantization(
     scalar=m.ScalarQuantizationConfig(type=m.ScalarType.INT8, quantile=0.99, always_ram=True)
@@ -126,7 +128,7 @@ def test_codes_find_what_the_exact_search_finds(client, collection, kind):
     assert recall(compared_again, exact) >= least
     assert not scores_differ(compared_again, exact)
     ignored = search(client, collection, ignore=True)
-    assert recall(ignored, exact) >= 0.98
+    assert recall(ignored, exact) >= GRAPH_RECALL_MIN
     assert not scores_differ(ignored, exact)
     estimates = search(client, collection, rescore=False)
     assert scores_differ(estimates, exact)
@@ -151,7 +153,7 @@ def test_codes_change_and_go_on_a_live_collection(client, collection):
     wait_until_ready(client, collection)
     assert client.get_collection(collection).config.quantization_config is None
     found = search(client, collection, rescore=False)
-    assert recall(found, exact) >= 0.98
+    assert recall(found, exact) >= GRAPH_RECALL_MIN
     assert not scores_differ(found, exact)
 
 

@@ -44,6 +44,19 @@ pub enum ProductRatio {
 }
 
 impl ProductRatio {
+    /// The ratio nearest below that of a byte for every `components`; none is coarser than sixteen.
+    pub fn of_components_per_byte(components: usize) -> Self {
+        match components {
+            0 | 1 => Self::X4,
+            2 | 3 => Self::X8,
+            4..=7 => Self::X16,
+            8..=15 => Self::X32,
+            _ => Self::X64,
+        }
+    }
+}
+
+impl ProductRatio {
     /// Number of components that share a byte.
     pub fn components(self) -> usize {
         match self {

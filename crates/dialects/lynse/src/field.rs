@@ -175,7 +175,7 @@ pub(crate) async fn create(call: &Call<'_>) -> Answer {
         call,
         |_| {
             let add = WriteOp::AddVector(new.clone());
-            vec![add, settings(&field, Some(mode), None)]
+            vec![add, settings(&field, Some(mode), None, None)]
         },
         |own| set_mode(own, &name, Some(&mode_name)),
     )

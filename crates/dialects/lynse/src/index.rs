@@ -2,7 +2,7 @@
 
 use gateway::Call;
 use model::schema::VectorChange;
-use model::{ConfigChange, HnswConfig, IndexChoice, Metric, WriteOp};
+use model::{ClusterCount, ConfigChange, HnswConfig, IndexChoice, IvfConfig, Metric, WriteOp};
 use serde_json::Value as Json;
 
 use crate::collection::count_all;
@@ -10,7 +10,7 @@ use crate::error::Failure;
 use crate::mode::{Family, Mode, flat_name, metric_name};
 use crate::reply::{Answer, Params, success};
 use crate::request::{At, about_collection, body};
-use crate::seen::{Field, PRIMARY, Seen, no_graph, set_mode};
+use crate::seen::{Field, PRIMARY, Seen, set_mode};
 
 about_collection! {
     /// An index to be built.
@@ -38,14 +38,20 @@ pub(crate) fn mode_of(name: &str) -> Result<Mode, Failure> {
     Mode::parse(name).ok_or_else(unknown)
 }
 
-/// The graph that a mode wants; `params` are those of the newer protocol, by their names for
-/// either kind of graph. What they say that no graph can be is left aside.
-fn graph(mode: Mode, params: Option<&serde_json::Map<String, Json>>) -> HnswConfig {
-    if !mode.is_indexed() {
-        return no_graph();
-    }
+/// The index that a mode wants. `params` are those of the newer protocol, by their names for either
+/// kind of graph; what they say that no graph can be is left aside.
+fn index(
+    mode: Mode,
+    clusters: Option<u32>,
+    params: Option<&serde_json::Map<String, Json>>,
+) -> IndexChoice {
     let (m, ef_construct) = match mode.family {
-        Family::Flat | Family::Hnsw | Family::Ivf => (16, 128),
+        _ if !mode.is_indexed() || mode.metric.is_binary() => return IndexChoice::Exact,
+        Family::Ivf => {
+            let clusters = clusters.map_or(ClusterCount::PerRoot(1.0), ClusterCount::Fixed);
+            return IndexChoice::Ivf(IvfConfig { clusters });
+        }
+        Family::Flat | Family::Hnsw => (16, 128),
         Family::DiskAnn => (32, 100),
     };
     let number = |names: [&str; 2]| {
@@ -56,27 +62,28 @@ fn graph(mode: Mode, params: Option<&serde_json::Map<String, Json>>) -> HnswConf
     let given = number(["m", "r"]).and_then(|m| u16::try_from(m).ok());
     let m = given.filter(|m| (2..=512).contains(m)).unwrap_or(m);
     let given = number(["ef_construction", "l"]).and_then(|ef| u32::try_from(ef).ok());
-    HnswConfig {
+    IndexChoice::Graph(HnswConfig {
         m,
         ef_construct: given.unwrap_or(ef_construct).clamp(u32::from(m), 10_000),
         // Whoever asks for an index wants it used.
         full_scan_threshold_kb: 1_000,
-    }
+    })
 }
 
 /// The settings of a field that is searched in `mode`.
 pub(crate) fn settings(
     field: &Field,
     mode: Option<Mode>,
+    clusters: Option<u32>,
     params: Option<&serde_json::Map<String, Json>>,
 ) -> WriteOp {
-    // Rows that are compared by another metric than they are stored for have no graph.
+    // Rows that are compared by another metric than they are stored for have no index.
     let fits = mode.filter(|mode| mode.metric == field.stored);
     let change = VectorChange {
         name: field.name.clone(),
-        index: Some(Some(IndexChoice::Graph(
-            fits.map_or(no_graph(), |mode| graph(mode, params)),
-        ))),
+        index: Some(Some(
+            fits.map_or(IndexChoice::Exact, |mode| index(mode, clusters, params)),
+        )),
         quantization: Some(fits.and_then(|mode| mode.quantization(field.dim))),
         residency: None,
         modifier: None,
@@ -87,24 +94,28 @@ pub(crate) fn settings(
     })
 }
 
-/// Refuses what cannot be built.
+/// The mode that is asked for and its number of clusters, if it can be built.
 async fn check(
     call: &Call<'_>,
     seen: &Seen,
     field: &Field,
     asked: &Build,
-) -> Result<Mode, Failure> {
+) -> Result<(Mode, Option<u32>), Failure> {
     let name = asked.index_mode.as_deref().unwrap_or("FLAT");
     let mode = mode_of(name)?;
-    match asked.n_clusters {
+    let clusters = match asked.n_clusters {
         Some(_) if mode.family != Family::Ivf => {
             return Err(Failure::argument(
                 "n_clusters is only supported for IVF indexes",
             ));
         }
         Some(0) => return Err(Failure::argument("n_clusters must be greater than 0")),
-        Some(_) | None => {}
-    }
+        // No more than there may be.
+        Some(count) => Some(
+            u32::try_from(count).map_or(ClusterCount::MAX, |count| count.min(ClusterCount::MAX)),
+        ),
+        None => None,
+    };
     if field.stored == Metric::Cosine && mode.metric != Metric::Cosine {
         // Such a field keeps directions and no lengths.
         return Err(Failure::argument(format_args!(
@@ -115,18 +126,25 @@ async fn check(
     if mode.family != Family::Flat && count_all(call, &seen.collection).await? == 0 {
         return Err(Failure::empty());
     }
-    Ok(mode)
+    Ok((mode, clusters))
 }
 
 async fn build_field(call: &Call<'_>, asked: &Build, name: &str) -> Result<(), Failure> {
     let seen = Seen::open(call, &asked.at()).await?;
     let field = seen.field(name)?;
-    let mode = check(call, &seen, &field, asked).await?;
+    let (mode, clusters) = check(call, &seen, &field, asked).await?;
     let shown = asked.index_mode.as_deref().unwrap_or("FLAT");
     let vector = field.name.clone();
     seen.keep(
         call,
-        |_| vec![settings(&field, Some(mode), asked.params.as_ref())],
+        |_| {
+            vec![settings(
+                &field,
+                Some(mode),
+                clusters,
+                asked.params.as_ref(),
+            )]
+        },
         |own| set_mode(own, &vector, Some(shown)),
     )
     .await?;
@@ -169,7 +187,7 @@ async fn remove_field(call: &Call<'_>, at: &At, name: &str) -> Result<(), Failur
     let vector = field.name.clone();
     seen.keep(
         call,
-        |_| vec![settings(&field, None, None)],
+        |_| vec![settings(&field, None, None, None)],
         |own| set_mode(own, &vector, left),
     )
     .await?;

@@ -103,13 +103,7 @@ impl Mode {
             Codes::Pq(parts) => {
                 // So many bytes per row were asked for; the engine has fixed sizes of groups.
                 let wanted = if parts == 0 { 8 } else { dim / parts as usize };
-                Quantization::Product(match wanted {
-                    0 | 1 => ProductRatio::X4,
-                    2 | 3 => ProductRatio::X8,
-                    4..=7 => ProductRatio::X16,
-                    8..=15 => ProductRatio::X32,
-                    _ => ProductRatio::X64,
-                })
+                Quantization::Product(ProductRatio::of_components_per_byte(wanted))
             }
             Codes::RaBitQ => Quantization::Rotated {
                 bits: CodeBits::One,

@@ -157,6 +157,8 @@ impl How<'_> {
         let probes = u32::try_from(self.nprobe).unwrap_or(u32::MAX);
         search.params = SearchParams {
             ef: (probes > EF_MIN).then_some(probes),
+            // Fewer lists than one are none to look through.
+            nprobe: Some(probes.max(1)),
             exact: self.exact || flat,
             metric: (metric != field.stored).then_some(metric),
             ..SearchParams::default()

@@ -3,12 +3,16 @@
 //! | type | served by |
 //! |---|---|
 //! | `FLAT` | exact scan |
-//! | `IVFFLAT`, `IVFSQ8`, `IVFPQ` | exact scan, which finds at least what the lists would |
+//! | `IVFFLAT` | inverted lists: `nlist` clusters; of bits an exact scan |
+//! | `IVFSQ8`, `IVFPQ` | the same over scalar and product codes; the best are compared again |
 //! | `HNSW` | graph, with its own parameters |
 //! | `RNSG` | graph: `out_degree` links, `candidate_pool_size` candidates while linking |
 //! | `ANNOY` | graph: as many links as trees |
 
-use model::{HnswConfig, Metric, Object, Value};
+use model::{
+    ClusterCount, HnswConfig, IndexChoice, IvfConfig, Metric, Object, ProductRatio, Quantization,
+    Value,
+};
 
 use crate::body::Fields;
 use crate::error::{Code, Failure};
@@ -277,36 +281,67 @@ impl Index {
         })
     }
 
-    /// The graph that serves it.
-    pub(crate) fn graph(&self) -> HnswConfig {
+    /// The engine's index that serves it.
+    pub(crate) fn choice(&self, metric: Metric) -> IndexChoice {
         let default = HnswConfig::default();
-        // Parameters were checked against bounds that fit; only damaged attributes do not.
-        let count = |name: &str| u32::try_from(self.get(name).unwrap_or(0)).unwrap_or(0);
         let links = |n: u32| u16::try_from(n).unwrap_or(u16::MAX).max(2);
-        match self.kind {
-            IndexKind::Flat | IndexKind::IvfFlat | IndexKind::IvfSq8 | IndexKind::IvfPq => {
-                HnswConfig { m: 0, ..default }
+        let graph = match self.kind {
+            IndexKind::Flat => return IndexChoice::Exact,
+            IndexKind::IvfFlat if metric.is_binary() => return IndexChoice::Exact,
+            IndexKind::IvfFlat | IndexKind::IvfSq8 | IndexKind::IvfPq => {
+                let clusters = ClusterCount::Fixed(self.count("nlist").max(1));
+                return IndexChoice::Ivf(IvfConfig { clusters });
             }
             IndexKind::Hnsw => HnswConfig {
-                m: links(count("M")),
-                ef_construct: count("efConstruction").max(8),
+                m: links(self.count("M")),
+                ef_construct: self.count("efConstruction").max(8),
                 ..default
             },
             // The lowest layer has twice as many links as `m`, and its degree is what counts.
             IndexKind::Rnsg => HnswConfig {
-                m: links(count("out_degree").div_ceil(2)),
-                ef_construct: count("candidate_pool_size").max(count("knng")).max(8),
+                m: links(self.count("out_degree").div_ceil(2)),
+                ef_construct: self
+                    .count("candidate_pool_size")
+                    .max(self.count("knng"))
+                    .max(8),
                 ..default
             },
             IndexKind::Annoy => {
-                let m = count("n_trees").clamp(4, 64);
+                let m = self.count("n_trees").clamp(4, 64);
                 HnswConfig {
                     m: links(m),
                     ef_construct: default.ef_construct.max(2 * m),
                     ..default
                 }
             }
+        };
+        IndexChoice::Graph(graph)
+    }
+
+    /// The codes by which rows of `dim` components are compared first.
+    pub(crate) fn codes(&self, dim: usize) -> Option<Quantization> {
+        match self.kind {
+            IndexKind::IvfSq8 => Some(Quantization::Scalar { quantile: None }),
+            IndexKind::IvfPq => {
+                // So many bits were asked for; the engine has fixed numbers of components a byte.
+                let bits =
+                    self.count("m").max(1) * self.get("nbits").map_or(8, |_| self.count("nbits"));
+                let components = 8 * dim / (bits as usize).max(1);
+                Some(Quantization::Product(ProductRatio::of_components_per_byte(
+                    components,
+                )))
+            }
+            IndexKind::Flat
+            | IndexKind::IvfFlat
+            | IndexKind::Hnsw
+            | IndexKind::Rnsg
+            | IndexKind::Annoy => None,
         }
+    }
+
+    /// A parameter that was checked against bounds that fit; only damaged attributes do not.
+    fn count(&self, name: &str) -> u32 {
+        u32::try_from(self.get(name).unwrap_or(0)).unwrap_or(0)
     }
 }
 
@@ -320,6 +355,13 @@ mod tests {
             panic!("parameters are an object");
         };
         Index::check(IndexKind::parse(kind)?, &params, 64, Metric::L2)
+    }
+
+    fn graph(index: &Index) -> (u16, u32) {
+        match index.choice(Metric::L2) {
+            IndexChoice::Graph(graph) => (graph.m, graph.ef_construct),
+            other => panic!("{other:?} is no graph"),
+        }
     }
 
     #[test]
@@ -362,7 +404,7 @@ mod tests {
     fn parameters_of_other_types_are_kept_and_mean_nothing() {
         let index = check("HNSW", json!({"M": 4, "efConstruction": 8, "m": 0})).unwrap();
         assert_eq!(index.get("m"), Some(0));
-        assert_eq!((index.graph().m, index.graph().ef_construct), (4, 8));
+        assert_eq!(graph(&index), (4, 8));
     }
 
     #[test]
@@ -388,9 +430,29 @@ mod tests {
     fn what_is_kept_comes_back() {
         let index = check("HNSW", json!({"M": 16, "efConstruction": 200})).unwrap();
         assert_eq!(Index::of_value(&index.to_value()), Some(index.clone()));
-        assert_eq!((index.graph().m, index.graph().ef_construct), (16, 200));
+        assert_eq!(graph(&index), (16, 200));
         assert_eq!(Index::of_value(&Value::Null), None);
-        assert_eq!(Index::flat().graph().m, 0);
+        assert_eq!(Index::flat().choice(Metric::L2), IndexChoice::Exact);
+    }
+
+    #[test]
+    fn lists_are_lists_and_codes_are_codes() {
+        let index = check("IVFFLAT", json!({"nlist": 9})).unwrap();
+        let clusters = ClusterCount::Fixed(9);
+        let lists = IndexChoice::Ivf(IvfConfig { clusters });
+        assert_eq!((index.choice(Metric::L2), index.codes(64)), (lists, None));
+        assert_eq!(index.choice(Metric::Hamming), IndexChoice::Exact);
+        let index = check("IVFSQ8", json!({"nlist": 9})).unwrap();
+        assert_eq!(index.choice(Metric::Dot), lists);
+        assert!(matches!(index.codes(64), Some(Quantization::Scalar { .. })));
+        for (params, ratio) in [
+            (json!({"nlist": 9, "m": 64}), ProductRatio::X4),
+            (json!({"nlist": 9, "m": 16}), ProductRatio::X16),
+            (json!({"nlist": 9, "m": 16, "nbits": 4}), ProductRatio::X32),
+        ] {
+            let index = check("IVFPQ", params).unwrap();
+            assert_eq!(index.codes(64), Some(Quantization::Product(ratio)));
+        }
     }
 
     #[test]

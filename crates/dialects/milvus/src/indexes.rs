@@ -1,7 +1,6 @@
 //! The index of a collection.
 
 use gateway::Call;
-use model::IndexChoice;
 use model::schema::VectorChange;
 use serde::Serialize;
 use serde_json::Value;
@@ -61,8 +60,8 @@ pub(crate) async fn delete(call: &Call<'_>) -> Answer {
 fn with(view: &View, index: Index) -> Amendment {
     let field = VectorChange {
         name: view.field.clone(),
-        index: Some(Some(IndexChoice::Graph(index.graph()))),
-        quantization: None,
+        index: Some(Some(index.choice(view.metric))),
+        quantization: Some(index.codes(view.dim.get())),
         residency: None,
         modifier: None,
     };

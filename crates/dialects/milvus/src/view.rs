@@ -5,8 +5,9 @@ use std::sync::Arc;
 use gateway::Call;
 use model::schema::VectorChange;
 use model::{
-    CollectionRef, Command, ConfigChange, Dim, ErrorKind, Filter, HnswConfig, IndexChoice, Metric,
-    Outcome, Query, Reply, Schema, Vector, VectorKind, VectorName, Visibility, WriteOp,
+    ClusterCount, CollectionRef, Command, ConfigChange, Dim, ErrorKind, Filter, HnswConfig,
+    IndexChoice, IvfConfig, Metric, Outcome, Query, Reply, Schema, Vector, VectorKind, VectorName,
+    Visibility, WriteOp,
 };
 
 use crate::error::{Code, Failure};
@@ -110,6 +111,12 @@ impl View {
                     ("M".into(), i64::from(m)),
                     ("efConstruction".into(), i64::from(ef_construct)),
                 ],
+            },
+            Some(IndexChoice::Ivf(IvfConfig {
+                clusters: ClusterCount::Fixed(clusters),
+            })) => Index {
+                kind: IndexKind::IvfFlat,
+                params: vec![("nlist".into(), i64::from(clusters))],
             },
             Some(_) | None => Index::flat(),
         }

@@ -139,8 +139,13 @@ fn search_params(view: &View, params: &Fields, topk: usize) -> Result<SearchPara
         IndexKind::Annoy => asked.and_then(candidates).map(|count| count.min(32_768)),
         IndexKind::Flat | IndexKind::IvfFlat | IndexKind::IvfSq8 | IndexKind::IvfPq => None,
     };
+    let nprobe = match kind {
+        IndexKind::IvfFlat | IndexKind::IvfSq8 | IndexKind::IvfPq => asked.and_then(candidates),
+        IndexKind::Flat | IndexKind::Hnsw | IndexKind::Rnsg | IndexKind::Annoy => None,
+    };
     Ok(SearchParams {
         ef,
+        nprobe,
         ..SearchParams::default()
     })
 }
