@@ -85,6 +85,39 @@ describe('the worker', () => {
         assert.deepEqual(points.map(({ id }) => id), Array.from({ length: 80 }, (_, id) => id));
     });
 
+    test('serves every interface over the same points', async () => {
+        const origin = url.slice(0, -'/qdrant'.length);
+        const ask = async (method, path, body) => {
+            const headers = { 'content-type': 'application/json' };
+            const response = await fetch(origin + path, {
+                method, headers, body: body && JSON.stringify(body),
+            });
+            const text = await response.text();
+            assert.ok(response.ok, `${path}: ${response.status} ${text}`);
+            return text && JSON.parse(text);
+        };
+        await ask('POST', '/milvus/collections', {
+            collection_name: 'shared', dimension: 2, metric_type: 'L2',
+        });
+        await ask('POST', '/milvus/collections/shared/vectors', {
+            ids: ['1', '2'], vectors: [[1, 0], [0, 2]],
+        });
+        const at = { database_name: 'default_db', collection_name: 'shared' };
+        const { params } = await ask('POST', '/lynse/search', { ...at, vector: [0, 1], k: 1 });
+        assert.deepEqual(params.items.ids, [2]);
+        const { output } = await ask(
+            'POST', '/infinity/databases/default_db/tables/shared/docs/search', {
+                output: ['_row_id', '_distance'],
+                search: [{
+                    match_method: 'dense', fields: 'vector', query_vector: [1, 1],
+                    element_type: 'float', metric_type: 'l2', topn: 1,
+                }],
+            },
+        );
+        assert.deepEqual(output, [[{ ROW_ID: 1 }, { DISTANCE: 1 }]]);
+        await ask('DELETE', '/milvus/collections/shared');
+    });
+
     test('is woken by the clock', async () => {
         const worker = await platform.getWorker();
         const result = await worker.scheduled({ cron: '*/15 * * * *' });

@@ -1,18 +1,54 @@
-"""`skerry sync`: between directories, and from and to running servers."""
+"""`skerry sync` and data in a bucket: between directories, a bucket that speaks S3, and servers."""
 
 import os
 import random
 import shutil
 import subprocess
+import sys
+import time
 
 import pytest
 import requests
 from qdrant_client import models
 
-from skerry_server import Server, binary
+from skerry_server import Server, binary, free_port
 
 DIM = 16
 COUNT = 700
+
+
+@pytest.fixture(scope="module")
+def cloud():
+    """A server that speaks S3, and the variables by which it is reached."""
+    port = free_port()
+    line = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    url = f"http://127.0.0.1:{port}"
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            requests.get(url, timeout=5)
+            break
+        except requests.ConnectionError:
+            assert time.monotonic() < deadline and process.poll() is None, "no S3 server"
+            time.sleep(0.05)
+    yield {
+        "AWS_ENDPOINT": url,
+        "AWS_ALLOW_HTTP": "true",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": "us-east-1",
+    }
+    process.terminate()
+    process.wait()
+
+
+@pytest.fixture
+def bucket(cloud, request):
+    """The address of an empty bucket."""
+    name = request.node.name.replace("_", "-").replace("[", "-").replace("]", "")[:60]
+    assert requests.put(f"{cloud['AWS_ENDPOINT']}/{name}", timeout=10).status_code == 200
+    return f"s3://{name}/some/folder"
 
 
 def sync(source, destination, environment=None):
@@ -59,26 +95,39 @@ def answers(client, name="c"):
     return seen
 
 
-def test_a_directory_goes_to_another_and_back(tmp_path):
+def test_a_server_runs_on_a_bucket(bucket, cloud):
+    """What was acknowledged is there after a death, and another server sees it."""
+    with Server(data=bucket, environment=cloud) as server:
+        fill(server.client())
+        seen = answers(server.client())
+        server.kill9()
+        server.start()
+        assert answers(server.client()) == seen
+        fill(server.client(), first=COUNT, count=50)
+        server.stop()
+        with Server(data=bucket, environment=cloud) as other:
+            assert other.client().count("c").count == COUNT + 50
+
+
+def test_a_directory_goes_to_a_bucket_and_back(bucket, cloud, tmp_path):
     """The same answers on every side, and nothing is copied twice."""
-    there = tmp_path / "there"
     with Server(data=str(tmp_path / "here")) as server:
         fill(server.client())
         seen = answers(server.client())
-        refused, complaint = sync(tmp_path / "here", there)
+        refused, complaint = sync(tmp_path / "here", bucket, cloud)
         assert refused is None and "in use" in complaint, complaint
         server.stop()
-    said, complaint = sync(tmp_path / "here", there)
+    said, complaint = sync(tmp_path / "here", bucket, cloud)
     assert said, complaint
-    said, complaint = sync(tmp_path / "here", there)
+    said, complaint = sync(tmp_path / "here", bucket, cloud)
     assert said.startswith("0 objects copied"), said + complaint
-    with Server(data=str(there)) as server:
+    with Server(data=bucket, environment=cloud) as server:
         assert answers(server.client()) == seen
         fill(server.client(), first=COUNT, count=20)
         seen = answers(server.client())
         server.stop()
     # What was written there is seen here.
-    said, complaint = sync(there, tmp_path / "here")
+    said, complaint = sync(bucket, tmp_path / "here", cloud)
     assert said, complaint
     with Server(data=str(tmp_path / "here")) as server:
         assert answers(server.client()) == seen
@@ -144,7 +193,7 @@ def test_a_running_server_is_pulled_and_pushed(tmp_path):
     [
         ("./none", "./there", "no such directory"),
         ("ftp://x/y", "./there", "no such directory"),
-        ("s3://bucket", "./there", "not in this build"),
+        ("s3:bucket", "./there", "s3://BUCKET"),
         ("memory:", "./there", "a place that lasts"),
         ("http://127.0.0.1:1", "http://127.0.0.1:2", "two running servers"),
         ("http://127.0.0.1:1", "./there", "no connection"),

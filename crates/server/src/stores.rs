@@ -1,5 +1,6 @@
-//! Stores by the address that a person gives: a directory, memory.
+//! Stores by the address that a person gives: a directory, memory, a bucket.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,8 +11,9 @@ use crate::settings::{Data, Durability};
 /// The store at `data`, which becomes one when there is nothing.
 ///
 /// # Errors
-/// When a directory is in use by another process.
-pub(crate) fn open(data: &Data, durability: Durability) -> Result<Arc<dyn BlobStore>, Error> {
+/// When a directory is in use by another process, a bucket cannot be reached, or creates objects
+/// for more than one writer.
+pub(crate) async fn open(data: &Data, durability: Durability) -> Result<Arc<dyn BlobStore>, Error> {
     match data {
         Data::Memory => Ok(Arc::new(storage_object::memory_store())),
         Data::Directory(path) => {
@@ -22,7 +24,22 @@ pub(crate) fn open(data: &Data, durability: Durability) -> Result<Arc<dyn BlobSt
                     storage_object::Durability::Interval(period)
                 }
             };
-            Ok(storage_object::open_local(path, durability)?)
+            let path = PathBuf::from(path);
+            Ok(storage_object::open_local(&path, durability)?)
         }
+        Data::Bucket(address) => open_bucket(address).await,
     }
+}
+
+#[cfg(feature = "clouds")]
+async fn open_bucket(address: &str) -> Result<Arc<dyn BlobStore>, Error> {
+    let store = storage_object::cloud_store(address, std::env::vars())?;
+    storage_object::probe_create(&store).await?;
+    Ok(Arc::new(store))
+}
+
+#[cfg(not(feature = "clouds"))]
+async fn open_bucket(address: &str) -> Result<Arc<dyn BlobStore>, Error> {
+    let message = format!("{address}: buckets are not in this build (feature `clouds`)");
+    Err(Error::unsupported(message))
 }

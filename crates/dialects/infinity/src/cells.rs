@@ -33,7 +33,7 @@ pub(crate) fn read(column: &Column, value: &Json) -> Result<Cell, Failure> {
     if *value == Json::Null {
         if column.constraints.iter().any(|text| is_not_null(text)) {
             let text = format!("Column {} must not be null", column.name);
-            return Err(Failure::new(3055, text));
+            return Err(Failure::new(code::CONSTRAINT, text));
         }
         return Ok(match column.place {
             crate::table::Place::Payload(_) => Cell::Value(Value::Null),

@@ -139,7 +139,7 @@ pub(crate) async fn remove(call: &Call<'_>) -> Answer {
                 .any(|index| index.column == column.name)
             {
                 let text = format!("Column {name} has an index");
-                return Err(Failure::new(3099, text));
+                return Err(Failure::new(code::INDEX_ON_COLUMN, text));
             }
             match &column.place {
                 Place::Vector(name) => operations.push(WriteOp::DropVector(name.clone())),

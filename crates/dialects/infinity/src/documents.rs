@@ -56,7 +56,8 @@ pub(crate) async fn insert(call: &Call<'_>) -> Answer {
     done()
 }
 
-fn read_row(table: &Table, row: &Json) -> Result<(Object, NamedVectors), Failure> {
+/// What a row is stored as.
+pub(crate) fn read_row(table: &Table, row: &Json) -> Result<(Object, NamedVectors), Failure> {
     let fields = row
         .as_object()
         .ok_or_else(|| Failure::json("a row is an object"))?;
@@ -156,7 +157,8 @@ pub(crate) async fn update(call: &Call<'_>) -> Answer {
     let (mut payload, mut vectors) = (Object::new(), Vec::new());
     let mut removed = Vec::new();
     for (name, value) in fields {
-        let column = table.known_column(name)?;
+        let unbound = || Failure::syntax(format!("UPDATE: Column {name} not found"));
+        let column = table.column(name).ok_or_else(unbound)?;
         match (cells::read(column, value)?, &column.place) {
             (Cell::Value(value), Place::Payload(path)) => put(&mut payload, path, value),
             (Cell::Vector(vector), Place::Vector(name)) => vectors.push((name.clone(), vector)),

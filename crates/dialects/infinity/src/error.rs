@@ -31,10 +31,13 @@ pub(crate) mod code {
     pub(crate) const AGGREGATE_IN_WHERE: u32 = 3025;
     pub(crate) const NOT_IN_GROUP_BY: u32 = 3026;
     pub(crate) const NO_SYSTEM_VARIABLE: u32 = 3027;
+    pub(crate) const READ_ONLY_VARIABLE: u32 = 3029;
     pub(crate) const NO_FUNCTION: u32 = 3030;
     pub(crate) const NOT_SUPPORTED: u32 = 3032;
     pub(crate) const DROP_USED_DATABASE: u32 = 3033;
     pub(crate) const FUNCTION_ARGUMENTS: u32 = 3036;
+    pub(crate) const FILE_FORMAT: u32 = 3037;
+    pub(crate) const COLUMN_COUNT: u32 = 3039;
     pub(crate) const EMPTY_DATABASE_NAME: u32 = 3040;
     pub(crate) const EMPTY_TABLE_NAME: u32 = 3041;
     pub(crate) const EMPTY_COLUMN_NAME: u32 = 3042;
@@ -47,6 +50,7 @@ pub(crate) mod code {
     pub(crate) const NO_OUTPUT: u32 = 3050;
     pub(crate) const DATA_TYPE: u32 = 3051;
     pub(crate) const MATCH_SYNTAX: u32 = 3052;
+    pub(crate) const CONSTRAINT: u32 = 3055;
     pub(crate) const EMBEDDING: u32 = 3057;
     pub(crate) const INDEX_TYPE: u32 = 3060;
     pub(crate) const INDEX_PARAMETER: u32 = 3061;
@@ -61,15 +65,28 @@ pub(crate) mod code {
     pub(crate) const DROP_OPTION: u32 = 3075;
     pub(crate) const COMMAND: u32 = 3076;
     pub(crate) const ANALYZER: u32 = 3077;
+    pub(crate) const ANALYZER_UNSUPPORTED: u32 = 3078;
     pub(crate) const ANALYZER_NAME: u32 = 3079;
+    pub(crate) const EXPLAIN_TYPE: u32 = 3081;
+    pub(crate) const NO_CHUNK: u32 = 3082;
+    pub(crate) const NO_TRANSACTION: u32 = 3084;
+    pub(crate) const NOT_FOUND: u32 = 3088;
+    pub(crate) const QUERY_OPTION: u32 = 3092;
+    pub(crate) const INDEX_ON_COLUMN: u32 = 3099;
+    pub(crate) const SNAPSHOT_EXISTS: u32 = 3100;
+    pub(crate) const SNAPSHOT_DELETED: u32 = 3101;
     pub(crate) const CONFLICT: u32 = 4002;
     pub(crate) const OUT_OF_DISK: u32 = 5001;
     pub(crate) const TOO_COMPLEX: u32 = 5005;
     pub(crate) const CANCELLED: u32 = 6001;
+    pub(crate) const DUPLICATE_FILE: u32 = 7002;
     pub(crate) const CORRUPTED: u32 = 7005;
+    pub(crate) const NO_FILE: u32 = 7008;
     pub(crate) const UNEXPECTED: u32 = 7011;
     pub(crate) const PARSER: u32 = 7012;
+    pub(crate) const NO_NODE: u32 = 7019;
     pub(crate) const STORAGE: u32 = 7024;
+    pub(crate) const NODE_ROLE: u32 = 7026;
 }
 
 /// An error as an Infinity client sees it.

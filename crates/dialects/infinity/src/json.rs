@@ -28,6 +28,18 @@ impl Json {
         }
     }
 
+    /// The text of a text, and numbers and truth values as they are written.
+    pub(crate) fn as_written(&self) -> Option<String> {
+        match self {
+            Self::Text(text) => Some(text.clone()),
+            Self::Int(n) => Some(n.to_string()),
+            Self::UInt(n) => Some(n.to_string()),
+            Self::Float(x) => Some(x.to_string()),
+            Self::Bool(truth) => Some(truth.to_string()),
+            Self::Null | Self::List(_) | Self::Object(_) => None,
+        }
+    }
+
     /// The elements of a list.
     pub(crate) fn as_list(&self) -> Option<&[Json]> {
         match self {

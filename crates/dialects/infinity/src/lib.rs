@@ -10,6 +10,7 @@
 //! | `databases`, `tables`, `columns`, `indexes` | the schema |
 //! | `documents` | rows written, changed, deleted |
 //! | `search` | rows found, computed, sorted, grouped |
+//! | `portable` | tables read from files and written to files |
 //! | `storage` | segments and blocks |
 //! | `snapshots` | states kept and brought back |
 //! | `service` | configuration, variables, the instance, its role |
@@ -23,14 +24,17 @@ mod columns;
 mod databases;
 mod documents;
 mod error;
+mod index_kinds;
 mod indexes;
 mod json;
 mod kinds;
+mod portable;
 mod request;
 mod routes;
 mod search;
 mod service;
 mod shown;
+mod snapshots;
 mod storage;
 mod table;
 mod tables;

@@ -1,6 +1,6 @@
 //! What requests have in common: bodies, names, questions to the executor.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use gateway::Call;
 use model::{
@@ -22,6 +22,8 @@ const IDS_PER_MS: u64 = 1 << 12;
 pub(crate) struct Remembered {
     /// The row id given last.
     last: AtomicU64,
+    /// Whether a request changes snapshots.
+    pub(crate) snapshots: AtomicBool,
 }
 
 /// What a name is for.

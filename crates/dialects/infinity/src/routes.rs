@@ -6,7 +6,10 @@ use gateway::Access::{Inspect, Listed, Manage, Observe, Read, Tend, Write};
 use gateway::{Intake, Route};
 use http::Method;
 
-use crate::{answer, columns, databases, documents, indexes, search, service, storage, tables};
+use crate::{
+    answer, columns, databases, documents, indexes, portable, search, service, snapshots, storage,
+    tables,
+};
 
 macro_rules! route {
     ($method:expr, $path:expr, $access:ident, $handler:path, $doc:literal) => {
@@ -27,8 +30,11 @@ pub(crate) fn all() -> &'static [Route] {
     static ROUTES: OnceLock<Vec<Route>> = OnceLock::new();
     ROUTES.get_or_init(|| {
         let mut routes = schema();
+        routes.extend(parts());
         routes.extend(rows());
-        routes.extend(server());
+        routes.extend(kept());
+        routes.extend(settings());
+        routes.extend(instance());
         routes
     })
 }
@@ -66,6 +72,15 @@ fn schema() -> Vec<Route> {
             columns::add, "Adds columns, with their defaults in every row"),
         route!(M::DELETE, "/databases/{database_name}/tables/{table_name}/columns", Manage,
             columns::remove, "Drops columns and their values"),
+        route!(M::POST, "/databases/{database_name}/tables/{table_name}/rename", Manage,
+            tables::rename, "Refused: tables keep their names"),
+    ]
+}
+
+#[rustfmt::skip]
+fn parts() -> Vec<Route> {
+    use Method as M;
+    vec![
         route!(M::GET, "/databases/{database_name}/tables/{table_name}/indexes", Inspect,
             indexes::list, "Indexes of a table"),
         route!(M::GET, "/databases/{database_name}/tables/{table_name}/indexes/{index_name}",
@@ -74,6 +89,16 @@ fn schema() -> Vec<Route> {
             Tend, indexes::create, "Creates an index on a column"),
         route!(M::DELETE, "/databases/{database_name}/tables/{table_name}/indexes/{index_name}",
             Tend, indexes::delete, "Drops an index"),
+        route!(M::PUT, "/databases/{database_name}/tables/{table_name}/indexes/{index_name}",
+            Tend, indexes::alter, "Changes how an index shortens vectors"),
+        route!(M::GET,
+            concat!("/databases/{database_name}/tables/{table_name}",
+                "/indexes/{index_name}/segment/{segment_id}"),
+            Inspect, indexes::one_segment, "A segment of an index"),
+        route!(M::GET,
+            concat!("/databases/{database_name}/tables/{table_name}",
+                "/indexes/{index_name}/segment/{segment_id}/chunk/{chunk_id}"),
+            Inspect, indexes::one_chunk, "A chunk of an index"),
         route!(M::PUT, "/databases/{database_name}/tables/{table_name}/indexes/{index_name}/dump",
             Tend, indexes::dump, "Nothing to do: what is acknowledged is durable"),
         route!(M::GET, "/databases/{database_name}/tables/{table_name}/segments", Inspect,
@@ -108,31 +133,61 @@ fn rows() -> Vec<Route> {
             search::select, "Finds rows; the body says which"),
         route!(M::POST, "/databases/{database_name}/tables/{table_name}/docs/search", Read,
             search::select, "The same, for browsers, whose GET has no body"),
+        route!(M::GET, "/databases/{database_name}/tables/{table_name}/meta", Read,
+            search::explain, "Says how a search would be done"),
+        route!(M::POST, "/databases/{database_name}/tables/{table_name}/meta", Read,
+            search::explain, "The same, for browsers"),
+        route!(M::PUT, "/databases/{database_name}/tables/{table_name}", Manage,
+            portable::import, "Reads rows from a file of the exchange directory"),
+        route!(M::GET, "/databases/{database_name}/table/{table_name}", Manage,
+            portable::export, "Writes rows to a new file of the exchange directory"),
+        route!(M::POST, "/databases/{database_name}/table/{table_name}", Manage,
+            portable::export, "The same, for browsers"),
     ]
 }
 
 #[rustfmt::skip]
-fn server() -> Vec<Route> {
+fn kept() -> Vec<Route> {
+    use Method as M;
+    vec![
+        route!(M::GET, "/snapshots", Observe, snapshots::list, "Snapshots of tables"),
+        route!(M::POST, "/snapshots", Manage,
+            snapshots::create, "Keeps the present state of a table"),
+        route!(M::POST, "/snapshots/restore", Manage,
+            snapshots::restore, "Brings a table back that was dropped"),
+        route!(M::GET, "/snapshots/{snapshot_name}", Observe, snapshots::show, "A snapshot"),
+        route!(M::DELETE, "/snapshots/{snapshot_name}", Manage,
+            snapshots::delete, "Lets a snapshot go"),
+        route!(M::POST, "/snapshots/database", Manage,
+            snapshots::of_database, "Refused: snapshots are of tables"),
+        route!(M::POST, "/snapshots/database/restore", Manage,
+            snapshots::of_database, "Refused: snapshots are of tables"),
+        route!(M::POST, "/snapshots/system", Manage,
+            snapshots::of_system, "Refused: snapshots are of tables"),
+        route!(M::POST, "/snapshots/system/restore", Manage,
+            snapshots::of_system, "Refused: snapshots are of tables"),
+    ]
+}
+
+#[rustfmt::skip]
+fn settings() -> Vec<Route> {
     use Method as M;
     vec![
         route!(M::GET, "/configs", Observe, service::configs, "Configuration"),
         route!(M::GET, "/configs/{config_name}", Observe, service::config, "One setting"),
         route!(M::POST, "/configs", Manage,
             service::set_config, "Refused: settings come from the command line"),
-        route!(M::GET, "/variables/global", Observe, service::all_variables, "Variables"),
-        route!(M::GET, "/variables/session", Observe, service::all_variables, "Variables"),
+        route!(M::GET, "/variables/global", Observe, service::global_variables, "Variables"),
+        route!(M::GET, "/variables/session", Observe,
+            service::session_variables, "Variables of this request"),
         route!(M::GET, "/variables/global/{variable_name}", Observe,
-            service::variable, "One variable"),
+            service::global_variable, "One variable"),
         route!(M::GET, "/variables/session/{variable_name}", Observe,
-            service::variable, "One variable"),
+            service::session_variable, "One variable of this request"),
         route!(set(), "/variables/global", Manage,
-            service::set_variable, "Refused: variables are read-only"),
+            service::set_global_variable, "Refused: variables are read-only"),
         route!(set(), "/variables/session", Manage,
-            service::set_variable, "Refused: variables are read-only"),
-        route!(M::GET, "/instance/{list}", Observe,
-            service::instance, "Buffers, queries, files and so on, as far as there are any"),
-        route!(M::POST, "/instance/flush", Manage,
-            service::flush, "Nothing to do: what is acknowledged is durable"),
+            service::set_session_variable, "Refused: variables are read-only"),
         route!(M::GET, "/admin/nodes", Observe, service::nodes, "The one node"),
         route!(M::GET, "/admin/node/current", Observe, service::current_node, "This node"),
         route!(M::POST, "/admin/node/current", Manage,
@@ -140,10 +195,47 @@ fn server() -> Vec<Route> {
         route!(M::GET, "/admin/node/{node_name}", Observe, service::one_node, "A node"),
         route!(M::DELETE, "/admin/node/{node_name}", Manage,
             service::remove_node, "Refused: there is one node"),
-        route!(M::GET, "/admin/variables", Observe, service::all_variables, "Variables"),
+        route!(M::GET, "/admin/variables", Observe, service::node_variables, "Variables"),
         route!(M::GET, "/admin/variables/{variable_name}", Observe,
-            service::variable, "One variable"),
+            service::node_variable, "One variable"),
         route!(M::GET, "/admin/configs", Observe, service::configs, "Configuration"),
         route!(M::GET, "/admin/logs", Observe, service::logs, "Logs of a cluster: none"),
+        route!(M::GET, "/admin/catalogs", Observe,
+            service::catalogs, "Catalogs of a cluster: none (0.5.2)"),
+    ]
+}
+
+#[rustfmt::skip]
+fn instance() -> Vec<Route> {
+    use Method as M;
+    vec![
+        route!(M::GET, "/instance/buffer", Observe, service::buffer, "Buffers: none"),
+        route!(M::GET, "/instance/profiles", Observe, service::profiles, "Profiles: none"),
+        route!(M::GET, "/instance/memindex", Observe,
+            service::memindex, "Indexes in memory: none"),
+        route!(M::GET, "/instance/queries", Observe, service::queries, "Queries: none are kept"),
+        route!(M::GET, "/instance/queries/{query_id}", Observe, service::one_query, "A query"),
+        route!(M::GET, "/instance/logs", Observe, service::instance_logs, "Logs: none"),
+        route!(M::GET, "/instance/transactions", Observe,
+            service::transactions, "Transactions: none"),
+        route!(M::GET, "/instance/transactions/{transaction_id}", Observe,
+            service::one_transaction, "A transaction"),
+        route!(M::GET, "/instance/objects", Observe, service::objects, "Objects: none"),
+        route!(M::GET, "/instance/objects/{object_name}", Observe,
+            service::one_object, "An object"),
+        route!(M::GET, "/instance/files", Observe, service::files, "Files: none"),
+        route!(M::GET, "/instance/memory", Observe, service::memory, "Resident memory"),
+        route!(M::GET, "/instance/memory/objects", Observe,
+            service::memory_objects, "Objects in memory: none"),
+        route!(M::GET, "/instance/memory/allocations", Observe,
+            service::memory_allocations, "Allocations: none are kept"),
+        route!(M::POST, "/instance/flush", Manage,
+            service::flush, "Nothing to do: what is acknowledged is durable"),
+        route!(M::GET, "/instance/delta_checkpoint", Observe,
+            service::checkpoint, "The same (0.5.2)"),
+        route!(M::GET, "/instance/global_checkpoint", Observe,
+            service::checkpoint, "The same (0.5.2)"),
+        route!(M::POST, "/instance/table/compact", Manage,
+            tables::compact, "Nothing to do: segments are merged in the background (0.5.2)"),
     ]
 }

@@ -2,6 +2,7 @@
 //! true of this server; what it has no counterpart of is empty.
 
 use gateway::Call;
+use http::Method;
 use serde_json::{Map, Value as Out, json};
 
 use crate::answer::{Answer, done, ok};
@@ -9,7 +10,7 @@ use crate::error::{Failure, code};
 use crate::json::Json;
 use crate::request;
 
-/// What Infinity lets be changed while it runs; here the command line decides.
+/// Settings of Infinity that are known by name; here the command line decides on all.
 const READ_ONLY: &[&str] = &[
     "version",
     "server_mode",
@@ -82,47 +83,91 @@ pub(crate) async fn set_config(call: &Call<'_>) -> Answer {
     Err(Failure::new(code::COMMAND, text))
 }
 
-fn variables(call: &Call<'_>) -> Vec<(&'static str, String)> {
-    let requests: u64 = call
-        .counters
-        .snapshot()
-        .iter()
-        .map(|count| count.responses)
-        .sum();
-    let resident = call.context.metrics.resources().resident_bytes;
-    vec![
-        ("query_count", requests.to_string()),
-        (
-            "current_timestamp",
-            (call.context.clock.unix_ms() / 1000).to_string(),
-        ),
-        ("schedule_policy", "round_robin".into()),
-        ("system_memory_usage", resident.unwrap_or(0).to_string()),
-    ]
+/// What of a list of variables is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scope {
+    Global,
+    /// A request is a session of its own.
+    Session,
 }
 
-/// `GET /variables/global`, `GET /variables/session`, `GET /admin/variables`
-pub(crate) async fn all_variables(call: &Call<'_>) -> Answer {
-    let all = variables(call).into_iter();
-    let mut all: Map<_, _> = all
-        .map(|(name, value)| (name.to_owned(), value.into()))
-        .collect();
+fn variables(call: &Call<'_>, scope: Scope) -> Vec<(&'static str, String)> {
+    let counts = call.counters.snapshot();
+    let sum = |wanted: &dyn Fn(&gateway::Count) -> bool| -> u64 {
+        let counts = counts.iter().filter(|count| wanted(count));
+        counts.map(|count| count.responses).sum()
+    };
+    let writes = |count: &gateway::Count| count.method != Method::GET && count.status == 200;
+    let micros = call.context.clock.unix_ms() / 1000;
+    match scope {
+        Scope::Session => vec![
+            ("query_count", "1".to_owned()),
+            ("connected_timestamp", micros.to_string()),
+            ("total_commit_count", "0".to_owned()),
+            ("total_rollback_count", "0".to_owned()),
+        ],
+        Scope::Global => {
+            let resident = call.context.metrics.resources().resident_bytes;
+            vec![
+                ("query_count", sum(&|_| true).to_string()),
+                ("session_count", "1".to_owned()),
+                ("active_txn_count", "0".to_owned()),
+                ("current_timestamp", micros.to_string()),
+                ("total_commit_count", sum(&writes).to_string()),
+                ("total_rollback_count", "0".to_owned()),
+                ("system_memory_usage", resident.unwrap_or(0).to_string()),
+            ]
+        }
+    }
+}
+
+fn shown_variables(call: &Call<'_>, scope: Scope) -> Map<String, Out> {
+    let all = variables(call, scope).into_iter();
+    all.map(|(name, value)| (name.to_owned(), value.into()))
+        .collect()
+}
+
+fn one_variable(call: &Call<'_>, scope: Scope) -> Answer {
+    let name = call.param("variable_name");
+    let mut all = shown_variables(call, scope);
+    match all.remove(name) {
+        Some(value) => ok(Out::Object(Map::from_iter([(name.to_owned(), value)]))),
+        None => Err(no_variable(name)),
+    }
+}
+
+/// `GET /variables/global`
+pub(crate) async fn global_variables(call: &Call<'_>) -> Answer {
+    ok(Out::Object(shown_variables(call, Scope::Global)))
+}
+
+/// `GET /variables/session`
+pub(crate) async fn session_variables(call: &Call<'_>) -> Answer {
+    ok(Out::Object(shown_variables(call, Scope::Session)))
+}
+
+/// `GET /admin/variables`
+pub(crate) async fn node_variables(call: &Call<'_>) -> Answer {
+    let mut all = shown_variables(call, Scope::Global);
     all.insert("role".into(), "standalone".into());
     ok(Out::Object(all))
 }
 
-/// `GET /variables/global/{variable_name}` and so on
-pub(crate) async fn variable(call: &Call<'_>) -> Answer {
-    let name = call.param("variable_name");
-    let found = variables(call)
-        .into_iter()
-        .find(|(known, _)| *known == name);
-    match found {
-        Some((name, value)) => ok(Out::Object(Map::from_iter([(
-            name.to_owned(),
-            value.into(),
-        )]))),
-        None => Err(no_variable(name)),
+/// `GET /variables/global/{variable_name}`
+pub(crate) async fn global_variable(call: &Call<'_>) -> Answer {
+    one_variable(call, Scope::Global)
+}
+
+/// `GET /variables/session/{variable_name}`
+pub(crate) async fn session_variable(call: &Call<'_>) -> Answer {
+    one_variable(call, Scope::Session)
+}
+
+/// `GET /admin/variables/{variable_name}`
+pub(crate) async fn node_variable(call: &Call<'_>) -> Answer {
+    match call.param("variable_name") {
+        "role" => ok(json!({ "role": "standalone" })),
+        _ => one_variable(call, Scope::Global),
     }
 }
 
@@ -131,49 +176,96 @@ fn no_variable(name: &str) -> Failure {
     Failure::new(code::NO_SYSTEM_VARIABLE, text)
 }
 
-/// `SET /variables/global`, `SET /variables/session`
-pub(crate) async fn set_variable(call: &Call<'_>) -> Answer {
+/// `SET /variables/global`
+pub(crate) async fn set_global_variable(call: &Call<'_>) -> Answer {
+    set_variable(call, Scope::Global)
+}
+
+/// `SET /variables/session`
+pub(crate) async fn set_session_variable(call: &Call<'_>) -> Answer {
+    set_variable(call, Scope::Session)
+}
+
+fn set_variable(call: &Call<'_>, scope: Scope) -> Answer {
     let body = request::body(call)?;
     let [(name, _)] = body.as_object().unwrap_or_default() else {
         return Err(Failure::new(code::COMMAND, "No variable will be set"));
     };
-    match variables(call)
+    match variables(call, scope)
         .iter()
         .any(|(known, _)| *known == name.as_str())
     {
-        true => Err(Failure::new(3029, format!("{name} is read-only"))),
+        true => Err(Failure::new(
+            code::READ_ONLY_VARIABLE,
+            format!("{name} is read-only"),
+        )),
         false => Err(no_variable(name)),
     }
 }
 
-/// What lists of the instance are called, and under which key they answer. This server keeps none
-/// of what they are about.
-const LISTS: &[(&str, &str)] = &[
-    ("buffer", "buffer"),
-    ("profiles", "profiles"),
-    ("memindex", "index"),
-    ("queries", "queries"),
-    ("logs", "logs"),
-    ("transactions", "transactions"),
-    ("objects", "objects"),
-    ("files", "files"),
-];
+/// An answer with an empty list: this server keeps none of what it is about.
+fn none_of(key: &str) -> Answer {
+    ok(Out::Object(Map::from_iter([(
+        key.to_owned(),
+        Out::Array(Vec::new()),
+    )])))
+}
 
-/// `GET /instance/{list}`
-pub(crate) async fn instance(call: &Call<'_>) -> Answer {
-    let name = call.param("list");
-    if name == "memory" {
-        let resident = call.context.metrics.resources().resident_bytes;
-        return ok(json!({ "memory": resident.unwrap_or(0).to_string() }));
-    }
-    let found = LISTS.iter().find(|(known, _)| *known == name);
-    match found {
-        Some((_, key)) => ok(Out::Object(Map::from_iter([(
-            (*key).to_owned(),
-            Out::Array(Vec::new()),
-        )]))),
-        None => Err(Failure::new(3088, format!("Not found: {name}"))),
-    }
+/// Lists of the instance, each with its key.
+macro_rules! lists {
+    ($($path:literal $name:ident $key:literal;)*) => {$(
+        #[doc = concat!("`GET ", $path, "`")]
+        pub(crate) async fn $name(_call: &Call<'_>) -> Answer {
+            none_of($key)
+        }
+    )*};
+}
+
+lists! {
+    "/instance/buffer" buffer "buffer";
+    "/instance/profiles" profiles "profiles";
+    "/instance/memindex" memindex "index";
+    "/instance/queries" queries "queries";
+    "/instance/logs" instance_logs "logs";
+    "/instance/transactions" transactions "transactions";
+    "/instance/objects" objects "objects";
+    "/instance/files" files "files";
+    "/instance/memory/objects" memory_objects "memory_objects";
+    "/instance/memory/allocations" memory_allocations "memory_allocations";
+    "/admin/logs" logs "logs";
+    "/admin/catalogs" catalogs "catalogs";
+}
+
+/// `GET /instance/memory`
+pub(crate) async fn memory(call: &Call<'_>) -> Answer {
+    let resident = call.context.metrics.resources().resident_bytes;
+    ok(json!({ "memory": resident.unwrap_or(0).to_string() }))
+}
+
+/// `GET /instance/queries/{query_id}`: queries are not kept.
+pub(crate) async fn one_query(call: &Call<'_>) -> Answer {
+    missing(code::NOT_FOUND, "Query", call.param("query_id"))
+}
+
+/// `GET /instance/transactions/{transaction_id}`: writes are atomic by themselves.
+pub(crate) async fn one_transaction(call: &Call<'_>) -> Answer {
+    let id = call.param("transaction_id");
+    missing(code::NO_TRANSACTION, "Transaction", id)
+}
+
+/// `GET /instance/objects/{object_name}`
+pub(crate) async fn one_object(call: &Call<'_>) -> Answer {
+    missing(code::NOT_FOUND, "Object", call.param("object_name"))
+}
+
+fn missing(number: u32, what: &str, name: &str) -> Answer {
+    Err(Failure::new(number, format!("{what}: {name} not found")))
+}
+
+/// `GET /instance/delta_checkpoint` and `/instance/global_checkpoint`, of version 0.5.2: what was
+/// acknowledged is durable already.
+pub(crate) async fn checkpoint(_call: &Call<'_>) -> Answer {
+    done()
 }
 
 /// `POST /instance/flush`: what was acknowledged is durable already.
@@ -204,7 +296,10 @@ pub(crate) async fn set_role(call: &Call<'_>) -> Answer {
         "admin" | "leader" | "follower" | "learner" => {
             Err(Failure::not_supported(format!("the role {role}")))
         }
-        _ => Err(Failure::new(7026, format!("Invalid node role: {role}"))),
+        _ => Err(Failure::new(
+            code::NODE_ROLE,
+            format!("Invalid node role: {role}"),
+        )),
     }
 }
 
@@ -212,7 +307,10 @@ pub(crate) async fn set_role(call: &Call<'_>) -> Answer {
 pub(crate) async fn one_node(call: &Call<'_>) -> Answer {
     match call.param("node_name") {
         "standalone" => ok(json!({ "node": node() })),
-        name => Err(Failure::new(7019, format!("Node: {name} doesn't exist."))),
+        name => Err(Failure::new(
+            code::NO_NODE,
+            format!("Node: {name} doesn't exist."),
+        )),
     }
 }
 
@@ -220,11 +318,9 @@ pub(crate) async fn one_node(call: &Call<'_>) -> Answer {
 pub(crate) async fn remove_node(call: &Call<'_>) -> Answer {
     match call.param("node_name") {
         "standalone" => Err(Failure::not_supported("the removal of the only node")),
-        name => Err(Failure::new(7019, format!("Node: {name} doesn't exist."))),
+        name => Err(Failure::new(
+            code::NO_NODE,
+            format!("Node: {name} doesn't exist."),
+        )),
     }
-}
-
-/// `GET /admin/logs`
-pub(crate) async fn logs(_call: &Call<'_>) -> Answer {
-    ok(json!({ "logs": [] }))
 }

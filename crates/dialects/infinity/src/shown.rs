@@ -142,7 +142,12 @@ fn vector_text(kind: &Kind, vector: &Vector) -> String {
             let bits = bytes
                 .iter()
                 .flat_map(|byte| (0..8).map(move |at| byte >> (7 - at) & 1));
-            let parts: Vec<_> = bits.map(|bit| bit.to_string()).collect();
+            // The last byte may have more bits than the column.
+            let dim = match kind {
+                Kind::Vector(rows) => rows.dim.get(),
+                _ => usize::MAX,
+            };
+            let parts: Vec<_> = bits.take(dim).map(|bit| bit.to_string()).collect();
             format!("[{}]", parts.join(","))
         }
     }

@@ -10,9 +10,10 @@ use crate::error::{Failure, code};
 use crate::table::Table;
 use crate::{request, tables};
 
-struct Size {
-    rows: u64,
-    bytes: u64,
+/// How large a table is.
+pub(crate) struct Size {
+    pub(crate) rows: u64,
+    pub(crate) bytes: u64,
 }
 
 async fn size(call: &Call<'_>, table: &Table) -> Result<Size, Failure> {
@@ -27,7 +28,7 @@ async fn size(call: &Call<'_>, table: &Table) -> Result<Size, Failure> {
 }
 
 /// Refuses any segment but the one there is.
-async fn segment(call: &Call<'_>) -> Result<(Table, Size), Failure> {
+pub(crate) async fn segment(call: &Call<'_>) -> Result<(Table, Size), Failure> {
     let table = Table::of(call).await?;
     let id = call.param("segment_id");
     if id != "0" {

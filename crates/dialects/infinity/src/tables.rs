@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use gateway::Call;
 use model::{
-    CollectionRef, Command, Comparator, Dim, Element, ErrorKind, Metric, Modifier, Outcome, Query,
-    Reply, Residency, Schema, VectorField, VectorKind,
+    CollectionName, CollectionRef, Command, Comparator, DatabaseName, Dim, Element, ErrorKind,
+    Metric, Modifier, Outcome, Query, Reply, Residency, Schema, VectorField, VectorKind,
 };
 use serde_json::json;
 
@@ -224,6 +224,36 @@ async fn drop_one(call: &Call<'_>, collection: CollectionRef) -> Result<bool, Fa
         Outcome::Existed(existed) => Ok(existed),
         _ => Ok(true),
     }
+}
+
+/// `POST /databases/{database_name}/tables/{table_name}/rename`: nothing below has another name
+/// for what exists, and a copy under the new name would lose what is written in the meantime.
+pub(crate) async fn rename(call: &Call<'_>) -> Answer {
+    let body = request::body(call)?;
+    let name = body.get("new_table_name").and_then(Json::as_text);
+    let name = name.ok_or_else(|| Failure::json("`new_table_name` must be a text"))?;
+    let name = request::checked_name(name, Named::Table)?;
+    let table = Table::of(call).await?;
+    Err(Failure::not_supported(format_args!(
+        "the table {} keeps its name: create {name} and import what was exported",
+        table.collection.name
+    )))
+}
+
+/// `POST /instance/table/compact`, of version 0.5.2: as [`tend`].
+pub(crate) async fn compact(call: &Call<'_>) -> Answer {
+    let body = request::body(call)?;
+    let text = |name: &str, other: &str| {
+        let found = body.get(name).or(body.get(other)).and_then(Json::as_text);
+        found.ok_or_else(|| Failure::json(format_args!("`{name}` must be a text")))
+    };
+    let database = request::checked_name(text("db_name", "database_name")?, Named::Database)?;
+    let name = request::checked_name(text("table_name", "table")?, Named::Table)?;
+    let database = DatabaseName::new(&database)?;
+    databases::exists(call, &database).await?;
+    let name = CollectionName::new(&name)?;
+    Table::read(call, CollectionRef { database, name }).await?;
+    done()
 }
 
 /// `PUT /databases/{database_name}/tables/{table_name}/compact` and `…/optimize`: segments are

@@ -97,7 +97,8 @@ fn infix(function: Function) -> Option<&'static str> {
 fn name(function: Function) -> String {
     match function {
         Function::Negate => "-".into(),
-        Function::Absolute => "abs".into(),
+        // In capitals there, alone among the functions.
+        Function::Absolute => "ABS".into(),
         Function::Power => "pow".into(),
         Function::SquareRoot => "sqrt".into(),
         Function::Ceiling => "ceil".into(),

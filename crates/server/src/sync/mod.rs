@@ -24,7 +24,8 @@ use crate::stores;
 /// Options of `skerry sync`.
 #[derive(Clone, Debug, Args)]
 pub struct SyncOptions {
-    /// Where the state is: a directory, or the URL of a running server
+    /// Where the state is: a directory, `s3://`, `gs://` or `az://` BUCKET/FOLDER, or the URL of a
+    /// running server
     #[arg(value_name = "SRC")]
     pub from: Place,
 
@@ -58,7 +59,7 @@ impl FromStr for Place {
         if text.starts_with("http://") || text.starts_with("https://") {
             return Ok(Self::Server(text.trim_end_matches('/').to_owned()));
         }
-        match text.parse::<Data>()? {
+        match text.parse()? {
             Data::Memory => Err("memory ends with this process: give a place that lasts".into()),
             data => Ok(Self::Store(data)),
         }
@@ -105,7 +106,7 @@ pub async fn run(options: &SyncOptions) -> Result<(), SyncError> {
                     "{path}: there is no such directory"
                 )));
             }
-            let copied = between(opened(from)?, opened(to)?).await?;
+            let copied = between(opened(from).await?, opened(to).await?).await?;
             println!(
                 "{} objects copied ({}), {} were there ({})",
                 copied.copied_objects,
@@ -116,7 +117,7 @@ pub async fn run(options: &SyncOptions) -> Result<(), SyncError> {
             Ok(())
         }
         (Place::Server(url), Place::Store(to)) => {
-            let store = opened(to)?;
+            let store = opened(to).await?;
             let app = app(&store, to).await?;
             let pulled = remote::pull(&app, url, key).await;
             let closed = app.close().await;
@@ -128,7 +129,7 @@ pub async fn run(options: &SyncOptions) -> Result<(), SyncError> {
             Ok(())
         }
         (Place::Store(from), Place::Server(url)) => {
-            let app = app(&opened(from)?, from).await?;
+            let app = app(&opened(from).await?, from).await?;
             let pushed = remote::push(&app, url, key).await;
             let closed = app.close().await;
             let collections = pushed?;
@@ -139,8 +140,8 @@ pub async fn run(options: &SyncOptions) -> Result<(), SyncError> {
     }
 }
 
-fn opened(data: &Data) -> Result<Arc<dyn BlobStore>, SyncError> {
-    let store = stores::open(data, Durability::Sync);
+async fn opened(data: &Data) -> Result<Arc<dyn BlobStore>, SyncError> {
+    let store = stores::open(data, Durability::Sync).await;
     store.map_err(|cause| SyncError::Place {
         place: data.to_string(),
         cause,
@@ -200,7 +201,8 @@ mod tests {
         assert_eq!(place("./here").unwrap(), directory);
         let server = Place::Server("http://127.0.0.1:6333".into());
         assert_eq!(place("http://127.0.0.1:6333/").unwrap(), server);
-        assert!(place("s3://b/f").is_err());
+        let bucket = Place::Store(Data::Bucket("s3://b/f".into()));
+        assert_eq!(place("s3://b/f").unwrap(), bucket);
         assert!(place("memory:").is_err());
         assert!(place("").is_err());
     }

@@ -77,7 +77,7 @@ impl Analysis {
             }
             "rankfeatures" => {
                 let text = "The analyzer rankfeatures is not supported";
-                Err(Failure::new(3078, text))
+                Err(Failure::new(code::ANALYZER_UNSUPPORTED, text))
             }
             _ => Err(unknown(&name)),
         }

@@ -10,8 +10,9 @@ use scalar::Fields;
 
 use super::analysis::Analysis;
 use super::syntax::{self, Question};
+use super::textual::Minimum;
 use crate::error::Failure;
-use crate::table::{Column, Place, Table};
+use crate::table::{Column, Index, Place, Table};
 use crate::vocabulary::text_filter;
 
 /// Parameters of BM25.
@@ -19,6 +20,10 @@ use crate::vocabulary::text_filter;
 pub(crate) struct Bm25 {
     pub(crate) k1: f64,
     pub(crate) b: f64,
+    /// What every token that is found adds, times its rarity (BM25+, Lv & Zhai 2011).
+    pub(crate) delta_term: f64,
+    /// The same of a phrase.
+    pub(crate) delta_phrase: f64,
     /// Whether every match has the score 1 instead.
     pub(crate) boolean: bool,
 }
@@ -32,16 +37,21 @@ pub(crate) struct Searched<'t> {
 }
 
 /// The columns that `fields` names: `a,b^2`; all that have a full-text index when it is empty.
+/// `indexes` are the indexes that alone are used, unless it is empty.
 ///
 /// # Errors
 /// 3024 for a column that does not exist, 3013 for one without a full-text index.
-pub(crate) fn searched<'t>(table: &'t Table, fields: &str) -> Result<Vec<Searched<'t>>, Failure> {
+pub(crate) fn searched<'t>(
+    table: &'t Table,
+    fields: &str,
+    indexes: &[String],
+) -> Result<Vec<Searched<'t>>, Failure> {
     let mut found = Vec::new();
     let names: Vec<&str> = match fields.trim() {
         "" | "*" => table
             .indexes
             .iter()
-            .filter(|index| index.kind == "fulltext")
+            .filter(|index| index.kind == "fulltext" && is_among(index, indexes))
             .map(|index| index.column.as_str())
             .collect(),
         fields => fields
@@ -60,7 +70,7 @@ pub(crate) fn searched<'t>(table: &'t Table, fields: &str) -> Result<Vec<Searche
                 (name.trim(), boost)
             }
         };
-        found.push(one(table, name, boost)?);
+        found.push(one(table, name, boost, indexes)?);
     }
     if found.is_empty() {
         return Err(Failure::syntax("The table has no fulltext index"));
@@ -68,10 +78,21 @@ pub(crate) fn searched<'t>(table: &'t Table, fields: &str) -> Result<Vec<Searche
     Ok(found)
 }
 
-fn one<'t>(table: &'t Table, name: &str, boost: f64) -> Result<Searched<'t>, Failure> {
+fn is_among(index: &Index, names: &[String]) -> bool {
+    names.is_empty() || names.contains(&index.name)
+}
+
+fn one<'t>(
+    table: &'t Table,
+    name: &str,
+    boost: f64,
+    names: &[String],
+) -> Result<Searched<'t>, Failure> {
     let column = table.known_column(name)?;
     let mut indexes = table.indexes.iter();
-    let index = indexes.find(|index| index.kind == "fulltext" && index.column == column.name);
+    let index = indexes.find(|index| {
+        index.kind == "fulltext" && index.column == column.name && is_among(index, names)
+    });
     let (Some(index), Place::Payload(path)) = (index, &column.place) else {
         let text = format!("Column \"{}\" has no fulltext index", column.name);
         return Err(Failure::syntax(text));
@@ -91,13 +112,20 @@ pub(crate) fn test(
     words: &str,
     options: &str,
 ) -> Result<Filter, Failure> {
-    let all = options.split(';').any(|option| {
-        let mut parts = option.splitn(2, '=');
-        let name = parts.next().unwrap_or_default().trim();
-        let value = parts.next().unwrap_or_default().trim();
-        name.eq_ignore_ascii_case("operator") && value.eq_ignore_ascii_case("and")
-    });
-    let searched = searched(table, fields)?;
+    let mut all = false;
+    for option in options
+        .split(';')
+        .filter(|option| !option.trim().is_empty())
+    {
+        let (name, value) = option.split_once('=').unwrap_or((option, ""));
+        let (name, value) = (name.trim().to_ascii_lowercase(), value.trim());
+        all = match (name.as_str(), value.to_ascii_lowercase().as_str()) {
+            ("operator", "and") => true,
+            ("operator", "or") => false,
+            _ => return Err(Failure::syntax(format!("option {option} in a filter"))),
+        };
+    }
+    let searched = searched(table, fields, &[])?;
     let question = syntax::read(words, all)?;
     filter_of(table, &searched, &question)
 }
@@ -113,7 +141,7 @@ fn filter_of(
             .collect::<Result<Vec<_>, _>>()
     };
     let of_field = |field: &Option<String>, make: &dyn Fn(&Searched<'_>) -> Filter| match field {
-        Some(field) => one(table, field, 1.0).map(|field| make(&field)),
+        Some(field) => one(table, field, 1.0, &[]).map(|field| make(&field)),
         None => Ok(Filter::Any(searched.iter().map(make).collect())),
     };
     match question {
@@ -163,7 +191,7 @@ pub(crate) fn scores(
     records: &[Record],
     searched: &[Searched<'_>],
     question: &Question,
-    bm25: Bm25,
+    (bm25, minimum): (Bm25, Option<&Minimum>),
 ) -> Result<Vec<Option<f64>>, Failure> {
     check_negations(question, true)?;
     let mut wanted = BTreeSet::new();
@@ -181,7 +209,10 @@ pub(crate) fn scores(
         bm25,
     };
     Ok((0..records.len())
-        .map(|row| ranking.score(question, row))
+        .map(|row| match minimum {
+            Some(minimum) if !ranking.finds(question, row, minimum) => None,
+            _ => ranking.score(question, row),
+        })
         .collect())
 }
 
@@ -222,7 +253,7 @@ fn collect<'t>(
     match question {
         Question::Words { field, text, .. } | Question::Phrase { field, text, .. } => {
             if let Some(name) = field {
-                let found = one(table, name, 1.0)?;
+                let found = one(table, name, 1.0, &[])?;
                 let same = |other: &Searched<'_>| other.column.name == found.column.name;
                 if !searched.iter().any(same) && !others.iter().any(same) {
                     others.push(found);
@@ -285,6 +316,15 @@ struct Ranking<'r, 't> {
 }
 
 impl Ranking<'_, '_> {
+    /// Whether enough of the alternatives are found in a row.
+    fn finds(&self, question: &Question, row: usize, minimum: &Minimum) -> bool {
+        let Question::Any(of) = question else {
+            return true;
+        };
+        let found = of.iter().filter(|part| self.score(part, row).is_some());
+        found.count() >= minimum.of(of.len())
+    }
+
     fn score(&self, question: &Question, row: usize) -> Option<f64> {
         match question {
             Question::Words { field, text, boost } => {
@@ -350,7 +390,8 @@ impl Ranking<'_, '_> {
             .collect();
         sum(tokens.iter().map(|token| {
             let count = document.places.get(token)?.len() as f64;
-            Some(self.term(corpus, document, count, corpus.frequencies[token]))
+            let rows = corpus.frequencies[token];
+            Some(self.term(corpus, document, (count, rows), self.bm25.delta_term))
         }))
     }
 
@@ -386,14 +427,23 @@ impl Ranking<'_, '_> {
         }
         let rows = tokens.iter().map(|token| corpus.frequencies[token]);
         let rows = rows.fold(f64::INFINITY, f64::min);
-        Some(self.term(corpus, document, count as f64, rows))
+        let counts = (count as f64, rows);
+        Some(self.term(corpus, document, counts, self.bm25.delta_phrase))
     }
 
-    fn term(&self, corpus: &Corpus, document: &Document, count: f64, rows: f64) -> f64 {
+    /// The part of a token that a row has `count` times and so many rows have.
+    fn term(
+        &self,
+        corpus: &Corpus,
+        document: &Document,
+        (count, rows): (f64, f64),
+        delta: f64,
+    ) -> f64 {
         let Bm25 { k1, b, .. } = self.bm25;
         let rarity = libm::log1p((corpus.count - rows + 0.5) / (rows + 0.5));
         let length = document.length / corpus.mean.max(f64::MIN_POSITIVE);
-        rarity * count * (k1 + 1.0) / (count + k1 * (1.0 - b + b * length))
+        let part = count * (k1 + 1.0) / (count + k1 * (1.0 - b + b * length));
+        rarity * (part + delta)
     }
 }
 

@@ -7,6 +7,8 @@ use crate::kinds::{Kind, Part};
 use crate::table::{Column, Table};
 
 use super::fulltext::Bm25;
+use super::params::Params;
+use super::textual::{self, Minimum};
 
 /// How dense vectors are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,10 +36,12 @@ pub(crate) enum What {
         vector: Vec<f32>,
         measure: Measure,
         ef: Option<u32>,
+        nprobe: Option<u32>,
         exact: bool,
     },
     Sparse {
         pairs: Vec<(u32, f32)>,
+        exact: bool,
     },
     Tensor {
         rows: Vec<f32>,
@@ -46,6 +50,10 @@ pub(crate) enum What {
         fields: String,
         text: String,
         all: bool,
+        /// How many of several words must be found.
+        minimum: Option<Minimum>,
+        /// The indexes that are used; empty: any.
+        indexes: Vec<String>,
         bm25: Bm25,
     },
 }
@@ -99,13 +107,13 @@ fn required<'j>(item: &'j Json, name: &str) -> Result<&'j Json, Failure> {
     item.get(name).ok_or_else(missing)
 }
 
-fn required_text<'j>(item: &'j Json, name: &str) -> Result<&'j str, Failure> {
+pub(super) fn required_text<'j>(item: &'j Json, name: &str) -> Result<&'j str, Failure> {
     let wrong = || Failure::expression(format!("`{name}` must be a text"));
     required(item, name)?.as_text().ok_or_else(wrong)
 }
 
 /// Refuses keys that are not known and keys that are repeated.
-fn check_keys(item: &Json, known: &[&str]) -> Result<(), Failure> {
+pub(super) fn check_keys(item: &Json, known: &[&str]) -> Result<(), Failure> {
     let mut seen: Vec<String> = Vec::new();
     for (key, _) in item.as_object().unwrap_or_default() {
         let lower = key.to_ascii_lowercase();
@@ -120,46 +128,10 @@ fn check_keys(item: &Json, known: &[&str]) -> Result<(), Failure> {
     Ok(())
 }
 
-fn topn(item: &Json) -> Result<usize, Failure> {
+pub(super) fn topn(item: &Json) -> Result<usize, Failure> {
     let n = required(item, "topn")?.as_count();
     let n = n.filter(|&n| n > 0).and_then(|n| usize::try_from(n).ok());
     n.ok_or_else(|| Failure::new(code::TOPN, "topn must be a number above 0"))
-}
-
-/// The parameters, whose values are texts; numbers and truth values are taken too.
-struct Params<'j>(&'j [(String, Json)]);
-
-impl<'j> Params<'j> {
-    fn of(item: &'j Json) -> Result<Self, Failure> {
-        match item.get("params") {
-            None | Some(Json::Null) => Ok(Self(&[])),
-            Some(Json::Object(fields)) => Ok(Self(fields)),
-            Some(_) => Err(Failure::expression("`params` must be an object")),
-        }
-    }
-
-    fn text(&self, name: &str) -> Option<String> {
-        let found = self
-            .0
-            .iter()
-            .find(|(key, _)| key.eq_ignore_ascii_case(name));
-        match &found?.1 {
-            Json::Text(text) => Some(text.clone()),
-            Json::Int(n) => Some(n.to_string()),
-            Json::Float(x) => Some(x.to_string()),
-            Json::Bool(truth) => Some(truth.to_string()),
-            _ => None,
-        }
-    }
-
-    fn number(&self, name: &str) -> Result<Option<f64>, Failure> {
-        let Some(text) = self.text(name) else {
-            return Ok(None);
-        };
-        let number = text.trim().parse().ok().filter(|x: &f64| x.is_finite());
-        let wrong = || Failure::new(code::PARAMETER_VALUE, format!("`{name}` must be a number"));
-        number.map(Some).ok_or_else(wrong)
-    }
 }
 
 /// Whether the item is a match (and not a fusion).
@@ -183,7 +155,7 @@ pub(crate) fn read<'t>(table: &'t Table, item: &Json) -> Result<Match<'t>, Failu
         "dense" => dense(table, item),
         "sparse" => sparse(table, item),
         "tensor" => tensor(table, item),
-        "text" => text(item),
+        "text" => textual::read(table, item),
         other => Err(Failure::expression(format!(
             "Unknown match method: {other}"
         ))),
@@ -233,17 +205,27 @@ fn dense<'t>(table: &'t Table, item: &Json) -> Result<Match<'t>, Failure> {
         return Err(Failure::syntax(text));
     }
     let vector = query.iter().map(number).collect::<Result<_, _>>()?;
-    let params = Params::of(item)?;
-    let ef = params.number("ef")?.filter(|ef| *ef >= 1.0);
-    let ignores = params
-        .text("ignore_index")
-        .is_some_and(|text| text == "true");
+    let params = Params::of(
+        item,
+        &[
+            "ef",
+            "nprobe",
+            "threshold",
+            "index_name",
+            "ignore_index",
+            "filter",
+            // Whether candidates are compared again by their vectors: here they always are.
+            "rerank",
+        ],
+    )?;
+    params.check_index(table, column)?;
     Ok(Match {
         what: What::Dense {
             vector,
             measure,
-            ef: ef.map(|ef| ef.min(f64::from(u32::MAX)) as u32),
-            exact: ignores,
+            ef: params.count("ef")?,
+            nprobe: params.count("nprobe")?,
+            exact: params.flag("ignore_index")?,
         },
         column: Some(column),
         topn,
@@ -283,15 +265,46 @@ fn sparse<'t>(table: &'t Table, item: &Json) -> Result<Match<'t>, Failure> {
         return Err(Failure::syntax(text));
     }
     let pairs = cells::sparse_pairs(required(item, "query_vector")?)?;
-    let params = Params::of(item)?;
+    let params = Params::of(
+        item,
+        &[
+            "alpha",
+            "beta",
+            "tail",
+            "threshold",
+            "index_name",
+            "ignore_index",
+            "filter",
+        ],
+    )?;
+    params.check_index(table, column)?;
+    // How much may be left out for speed. Nothing is: postings give exact answers.
+    params.number_in("alpha", 0.0..=f64::MAX)?;
+    params.number_in("beta", 0.0..=f64::MAX)?;
+    params.flag("tail")?;
     Ok(Match {
-        what: What::Sparse { pairs },
+        what: What::Sparse {
+            pairs,
+            exact: params.flag("ignore_index")?,
+        },
         column: Some(column),
         topn,
         threshold: params.number("threshold")?,
         filter: params.text("filter"),
     })
 }
+
+const TENSOR_PARAMS: &[&str] = &[
+    "threshold",
+    "index_name",
+    "ignore_index",
+    "filter",
+    "emvb_centroid_nprobe",
+    "emvb_threshold_first",
+    "emvb_n_doc_to_score",
+    "emvb_n_doc_out_second_stage",
+    "emvb_threshold_final",
+];
 
 fn tensor<'t>(table: &'t Table, item: &Json) -> Result<Match<'t>, Failure> {
     check_keys(
@@ -313,7 +326,13 @@ fn tensor<'t>(table: &'t Table, item: &Json) -> Result<Match<'t>, Failure> {
         .and_then(Json::as_text);
     let name = name.ok_or_else(|| Failure::expression("`field` is missing"))?;
     let (column, rows) = tensor_of(table, name, required(item, "query_tensor")?)?;
-    let params = Params::of(item)?;
+    let params = Params::of(item, TENSOR_PARAMS)?;
+    params.check_index(table, column)?;
+    // How much is left out for speed. Nothing is: every row is compared.
+    for name in &TENSOR_PARAMS[TENSOR_PARAMS.len() - 5..] {
+        params.number(name)?;
+    }
+    params.flag("ignore_index")?;
     Ok(Match {
         what: What::Tensor { rows },
         column: Some(column),
@@ -341,58 +360,6 @@ fn tensor_of<'t>(
     Ok((column, query))
 }
 
-fn text<'t>(item: &Json) -> Result<Match<'t>, Failure> {
-    check_keys(
-        item,
-        &["match_method", "fields", "matching_text", "topn", "params"],
-    )?;
-    let topn = topn(item)?;
-    let params = Params::of(item)?;
-    let fields = match item.get("fields").and_then(Json::as_text) {
-        Some(fields) if !fields.is_empty() => fields.to_owned(),
-        _ => params.text("default_field").unwrap_or_default(),
-    };
-    let all = match params
-        .text("operator")
-        .map(|text| text.to_ascii_lowercase())
-        .as_deref()
-    {
-        None | Some("or") => false,
-        Some("and") => true,
-        Some(other) => {
-            let text = format!("operator {other}");
-            return Err(Failure::new(code::PARAMETER_VALUE, text));
-        }
-    };
-    let similarity = params
-        .text("similarity")
-        .map(|text| text.to_ascii_lowercase());
-    let boolean = match similarity.as_deref() {
-        None | Some("bm25") => false,
-        Some("boolean") => true,
-        Some(other) => {
-            let text = format!("similarity {other}");
-            return Err(Failure::new(code::PARAMETER_VALUE, text));
-        }
-    };
-    Ok(Match {
-        what: What::Text {
-            fields,
-            text: required_text(item, "matching_text")?.to_owned(),
-            all,
-            bm25: Bm25 {
-                k1: params.number("bm25_param_k1")?.unwrap_or(1.2),
-                b: params.number("bm25_param_b")?.unwrap_or(0.75),
-                boolean,
-            },
-        },
-        column: None,
-        topn,
-        threshold: params.number("threshold")?,
-        filter: params.text("filter"),
-    })
-}
-
 /// Reads a fusion. An unknown method counts as reciprocal ranks, as in Infinity.
 pub(crate) fn fusion<'t>(table: &'t Table, item: &Json) -> Result<Fusion<'t>, Failure> {
     check_keys(item, &["fusion_method", "topn", "params"])?;
@@ -400,17 +367,23 @@ pub(crate) fn fusion<'t>(table: &'t Table, item: &Json) -> Result<Fusion<'t>, Fa
         None => 100,
         Some(_) => topn(item)?,
     };
-    let params = Params::of(item)?;
     let method = required_text(item, "fusion_method")?.to_ascii_lowercase();
+    let params = Params::of(
+        item,
+        match method.as_str() {
+            "weighted_sum" => &["weights", "normalize"],
+            "max" => &[],
+            "match_tensor" => &["field", "query_tensor", "element_type"],
+            _ => &["rank_constant"],
+        },
+    )?;
     let method = match method.as_str() {
         "weighted_sum" => {
             let weights = params.text("weights").unwrap_or_default();
             let parts = weights.split(',').filter(|part| !part.trim().is_empty());
             let read: Option<Vec<f64>> = parts.map(|part| part.trim().parse().ok()).collect();
             let wrong = || Failure::new(code::PARAMETER_VALUE, "weights are numbers");
-            let normalize = params
-                .text("normalize")
-                .map(|text| text.to_ascii_lowercase());
+            let normalize = params.lower("normalize");
             Method::Weighted {
                 weights: read.ok_or_else(wrong)?,
                 normalize: match normalize.as_deref() {

@@ -2,18 +2,24 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | `matching` | reads the items of `search` |
+//! | `matching`, `textual`, `params` | read the items of `search` |
 //! | `score` | carries them out and fuses their results |
 //! | `syntax`, `analysis`, `fulltext` | text queries, tokens, BM25 |
+//! | `explain` | says what would be done |
 //! | `output`, `aggregates` | what is shown of each row or group |
 
 mod aggregates;
 pub(crate) mod analysis;
+mod explain;
 pub(crate) mod fulltext;
 mod matching;
 mod output;
+mod params;
 mod score;
 mod syntax;
+mod textual;
+
+pub(crate) use explain::explain;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,11 +44,6 @@ const KEYS: &[&str] = &[
     "highlight",
     "filter",
     "search",
-    "fusion",
-    "knn",
-    "match",
-    "match_tensor",
-    "match_sparse",
     "sort",
     "group_by",
     "having",
@@ -54,38 +55,9 @@ const KEYS: &[&str] = &[
 /// `GET …/docs`, `POST …/docs/search`
 pub(crate) async fn select(call: &Call<'_>) -> Answer {
     let body = request::body(call)?;
-    for (key, _) in body.as_object().unwrap_or_default() {
-        if !KEYS.contains(&key.to_ascii_lowercase().as_str()) {
-            return Err(Failure::expression(format!("Unknown expression: {key}")));
-        }
-    }
     let table = Table::of(call).await?;
-    let limit = count(&body, "limit")?;
-    let offset = count(&body, "offset")?.unwrap_or(0);
-    let counts = counts_hits(&body, limit)?;
-    let filter = match body.get("filter") {
-        None => None,
-        Some(Json::Text(text)) if text.trim().is_empty() => None,
-        Some(Json::Text(text)) => Some(Words::of_filter(&table).filter(text, code::EXPRESSION)?),
-        Some(_) => return Err(Failure::expression("`filter` must be a text")),
-    };
-    let search = Searching::read(&table, &body)?;
-    let plan = Plan::read(&table, &body, search.scoring()?)?;
-    let highlights = highlights(&table, &body, &search)?;
-    // Without an order of another kind no more rows are needed than are shown.
-    let enough = match (search.is_empty() && plan.keeps_order(), limit) {
-        (true, Some(limit)) => offset.saturating_add(limit),
-        (true, None) | (false, _) => usize::MAX,
-    };
-    let rows = search.run(call, &table, filter.clone(), enough).await?;
-    let hits = match counts {
-        false => None,
-        true if enough == usize::MAX => Some(rows.len() as u64),
-        true => Some(count_all(call, &table, filter).await?),
-    };
-    let mut shown = plan.show(rows, &highlights)?;
-    shown.drain(..offset.min(shown.len()));
-    shown.truncate(limit.unwrap_or(usize::MAX));
+    let asked = Asked::read(&table, &body, &[])?;
+    let (shown, hits) = asked.run(call, &table).await?;
     let mut answer = Map::new();
     if !shown.is_empty() {
         answer.insert("output".into(), Out::Array(shown));
@@ -94,6 +66,83 @@ pub(crate) async fn select(call: &Call<'_>) -> Answer {
         answer.insert("total_hits_count".into(), hits.into());
     }
     ok(Out::Object(answer))
+}
+
+/// What a body asks for.
+struct Asked<'t> {
+    limit: Option<usize>,
+    offset: usize,
+    counts: bool,
+    filter: Option<Filter>,
+    search: Searching<'t>,
+    plan: Plan,
+    highlights: Vec<Highlight>,
+    /// So many rows are enough when nothing orders them otherwise.
+    enough: usize,
+}
+
+impl<'t> Asked<'t> {
+    /// `others` are keys beside those of a search.
+    fn read(table: &'t Table, body: &Json, others: &[&str]) -> Result<Self, Failure> {
+        let fields = body.as_object();
+        let fields = fields.ok_or_else(|| Failure::json("the body must be an object"))?;
+        for (key, _) in fields {
+            let lower = key.to_ascii_lowercase();
+            if !KEYS.contains(&lower.as_str()) && !others.contains(&lower.as_str()) {
+                return Err(Failure::expression(format!("Unknown expression: {key}")));
+            }
+        }
+        let limit = count(body, "limit")?;
+        if limit == Some(0) {
+            return Err(Failure::syntax("Limit should be larger than 0"));
+        }
+        let offset = count(body, "offset")?.unwrap_or(0);
+        let counts = counts_hits(body, limit)?;
+        let filter = match body.get("filter") {
+            None => None,
+            Some(Json::Text(text)) if text.trim().is_empty() => None,
+            Some(Json::Text(text)) => Some(Words::of_filter(table).filter(text, code::EXPRESSION)?),
+            Some(_) => return Err(Failure::expression("`filter` must be a text")),
+        };
+        let search = Searching::read(table, body)?;
+        let plan = Plan::read(table, body, search.scoring()?)?;
+        let highlights = highlights(table, body, &search)?;
+        // Without an order of another kind no more rows are needed than are shown.
+        let enough = match (search.is_empty() && plan.keeps_order(), limit) {
+            (true, Some(limit)) => offset.saturating_add(limit),
+            (true, None) | (false, _) => usize::MAX,
+        };
+        Ok(Self {
+            limit,
+            offset,
+            counts,
+            filter,
+            search,
+            plan,
+            highlights,
+            enough,
+        })
+    }
+
+    /// The rows as they are shown, and how many there are when that was asked.
+    async fn run(
+        &self,
+        call: &Call<'_>,
+        table: &Table,
+    ) -> Result<(Vec<Out>, Option<u64>), Failure> {
+        let filter = self.filter.clone();
+        let rows = self.search.run(call, table, filter.clone(), self.enough);
+        let rows = rows.await?;
+        let hits = match self.counts {
+            false => None,
+            true if self.enough == usize::MAX => Some(rows.len() as u64),
+            true => Some(count_all(call, table, filter).await?),
+        };
+        let mut shown = self.plan.show(rows, &self.highlights)?;
+        shown.drain(..self.offset.min(shown.len()));
+        shown.truncate(self.limit.unwrap_or(usize::MAX));
+        Ok((shown, hits))
+    }
 }
 
 /// A number that a body gives as a text or as a number.
@@ -117,12 +166,20 @@ fn counts_hits(body: &Json, limit: Option<usize>) -> Result<bool, Failure> {
     let mut counts = false;
     for (name, value) in fields {
         if !name.eq_ignore_ascii_case("total_hits_count") {
-            return Err(Failure::new(3092, format!("Invalid query option: {name}")));
+            return Err(Failure::new(
+                code::QUERY_OPTION,
+                format!("Invalid query option: {name}"),
+            ));
         }
         counts = match value {
             Json::Bool(truth) => *truth,
             Json::Text(text) => text.eq_ignore_ascii_case("true"),
-            _ => return Err(Failure::new(3092, "total_hits_count must be true or false")),
+            _ => {
+                return Err(Failure::new(
+                    code::QUERY_OPTION,
+                    "total_hits_count must be true or false",
+                ));
+            }
         };
     }
     if counts && limit.is_none() {
@@ -289,7 +346,7 @@ fn highlights(
         .map(|name| {
             let name = name.as_text();
             let name = name.ok_or_else(|| Failure::expression("a column is a text"))?;
-            let mut searched = fulltext::searched(table, name)?;
+            let mut searched = fulltext::searched(table, name, &[])?;
             let one = searched.pop();
             let one = one.ok_or_else(|| Failure::no_column(name))?;
             let tokens = words

@@ -126,6 +126,16 @@ impl Plan {
         self.groups.is_none() && self.sort.is_empty() && self.having.is_none()
     }
 
+    /// The aggregates over each group as texts, when rows are grouped.
+    pub(crate) fn groups(&self) -> Option<String> {
+        self.groups.as_ref()?;
+        let names = self.items.iter().filter_map(|item| match item {
+            Item::Term { title, .. } => Some(title.as_str()),
+            Item::Column(_) | Item::Computed { .. } => None,
+        });
+        Some(names.collect::<Vec<_>>().join(", "))
+    }
+
     /// The rows or groups as answers have them.
     pub(crate) fn show(
         &self,

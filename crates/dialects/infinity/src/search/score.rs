@@ -37,21 +37,26 @@ pub(crate) async fn find(
                 vector,
                 measure,
                 ef,
+                nprobe,
                 exact,
             },
             Some(column),
         ) => {
             let params = SearchParams {
                 ef: *ef,
+                nprobe: *nprobe,
                 exact: *exact,
                 ..SearchParams::default()
             };
             let query = (vector.as_slice(), *measure);
             dense(call, table, column, wanted.topn, query, params, filter).await?
         }
-        (What::Sparse { pairs }, Some(column)) => {
+        (What::Sparse { pairs, exact }, Some(column)) => {
             let vector = Vector::Sparse(cells::sparse_vector(pairs.clone())?);
-            let params = SearchParams::default();
+            let params = SearchParams {
+                exact: *exact,
+                ..SearchParams::default()
+            };
             nearest(call, table, column, wanted.topn, vector, params, filter).await?
         }
         (What::Tensor { rows }, Some(column)) => {
@@ -61,18 +66,7 @@ pub(crate) async fn find(
                 .filter_map(|record| Some((record.id.clone(), max_sim(column, rows, record)?)));
             best(scored.collect(), false, wanted.topn)
         }
-        (
-            What::Text {
-                fields,
-                text,
-                all,
-                bm25,
-            },
-            _,
-        ) => {
-            let question = syntax::read(text, *all)?;
-            texts(call, table, fields, &question, *bm25, wanted.topn, filter).await?
-        }
+        (What::Text { .. }, _) => texts(call, table, wanted, filter).await?,
         (What::Dense { .. } | What::Sparse { .. } | What::Tensor { .. }, None) => {
             return Err(Failure::expression("a match of vectors needs a column"));
         }
@@ -249,13 +243,22 @@ fn of_tensor(query: &[f32], tensor: &MultiVector) -> f64 {
 async fn texts(
     call: &Call<'_>,
     table: &Table,
-    fields: &str,
-    question: &syntax::Question,
-    bm25: fulltext::Bm25,
-    topn: usize,
+    wanted: &Match<'_>,
     filter: Option<Filter>,
 ) -> Result<Found, Failure> {
-    let searched = fulltext::searched(table, fields)?;
+    let What::Text {
+        fields,
+        text,
+        all,
+        minimum,
+        indexes,
+        bm25,
+    } = &wanted.what
+    else {
+        return Err(Failure::expression("a match of texts needs one"));
+    };
+    let question = syntax::read(text, *all)?;
+    let searched = fulltext::searched(table, fields, indexes)?;
     // Frequencies and lengths are those of all rows, whatever the filter.
     let select = Select {
         payload: PayloadSelect::All,
@@ -269,13 +272,19 @@ async fn texts(
             Some(ids.into_iter().collect::<BTreeSet<_>>())
         }
     };
-    let scores = fulltext::scores(table, &records, &searched, question, bm25)?;
+    let scores = fulltext::scores(
+        table,
+        &records,
+        &searched,
+        &question,
+        (*bm25, minimum.as_ref()),
+    )?;
     let scored = records.iter().zip(scores).filter_map(|(record, score)| {
         let allowed = allowed.as_ref().is_none_or(|ids| ids.contains(&record.id));
         let score = score.filter(|_| allowed)?;
         Some((record.id.clone(), f64::from(score as f32)))
     });
-    Ok(best(scored.collect(), false, topn))
+    Ok(best(scored.collect(), false, wanted.topn))
 }
 
 /// The `topn` best; equal ones in the order of their insertion.
