@@ -2,7 +2,7 @@
 
 const CACHE = 'skerry-example-1';
 const PAGE = [
-    './', 'index.html', 'style.css', 'app.js', 'icon.svg',
+    'index.html', 'style.css', 'app.js', 'icon.svg',
     'skerry/index.js', 'skerry/collection.js', 'skerry/errors.js', 'skerry/engine.js',
     'skerry/engine_bg.wasm', 'skerry/stores/bytes.js', 'skerry/stores/http.js',
     'skerry/stores/indexeddb.js', 'skerry/stores/lock.js', 'skerry/stores/memory.js',
@@ -32,7 +32,8 @@ self.addEventListener('fetch', (event) => {
             }
             return response;
         } catch (error) {
-            const kept = await caches.match(event.request, { ignoreSearch: true });
+            const kept = await caches.match(event.request, { ignoreSearch: true })
+                ?? (event.request.mode === 'navigate' && await caches.match('index.html'));
             if (kept) return kept;
             throw error;
         }

@@ -15,7 +15,7 @@ import pytest
 import qdrant_document
 from corpus import Run, Wrong, files, load, variants
 from openapi_judge import Document, Verdict
-from skerry_server import Server
+from skerry_server import RUNTIME, Server
 
 SEEN = {"requests": [], "own": None}
 
@@ -73,6 +73,8 @@ def place(request, open_server):
             open_server.request("DELETE", f"/collections/{item['name']}")
         yield open_server, {}
         return
+    if RUNTIME == "browser":
+        pytest.skip("a tab has no keys: nobody but its own page reaches it")
     environment = {f"SKERRY_{name}": value for name, value in keys["settings"].items()}
     names = {name: token(c, keys["sign"]) for name, c in keys.get("tokens", {}).items()}
     with Server(environment=environment) as running:

@@ -32,7 +32,7 @@ pub enum Command {
     Serve(ServeOptions),
     /// Load a file of vectors into a collection
     Import(ImportOptions),
-    /// Bring a directory or a running server to the state of another
+    /// Bring a directory, a bucket or a running server to the state of another
     Sync(SyncOptions),
 }
 
@@ -41,9 +41,10 @@ pub enum Command {
 /// over the environment, the environment over the file, the file over the default.
 #[derive(Clone, Debug, Default, Args, Serialize)]
 pub struct ServeOptions {
-    /// Where the data lives: a directory, or `memory:` for a database that ends with the process
+    /// Where the data lives: a directory, a bucket by its address, `s3://`, `gs://` or `az://`
+    /// BUCKET/FOLDER, or `memory:` for a database that ends with the process
     /// [default: ./skerry-data]
-    #[arg(long, value_name = "DIR|memory:", env = "SKERRY_DATA")]
+    #[arg(long, value_name = "DIR|URL|memory:", env = "SKERRY_DATA")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<String>,
 

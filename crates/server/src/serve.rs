@@ -56,11 +56,12 @@ pub async fn serve(settings: &Settings, snapshots: &StartSnapshots) -> Result<()
         data: settings.data.to_string(),
         cause,
     };
-    let store = stores::open(&settings.data, settings.durability).map_err(data)?;
+    let opened = stores::open(&settings.data, settings.durability).await;
+    let store = opened.map_err(data)?;
     let host = Arc::new(NativeHost::new());
     let metrics = Arc::new(ServerMetrics::new(match &settings.data {
         Data::Directory(path) => Some(path.clone()),
-        Data::Memory => None,
+        Data::Memory | Data::Bucket(_) => None,
     }));
     let config = config(settings, &metrics).map_err(data)?;
     let app = App::open(store, host, config).await.map_err(data)?;

@@ -27,6 +27,8 @@ pub enum Data {
     Directory(PathBuf),
     /// In memory, for as long as the process runs.
     Memory,
+    /// In a bucket, by its address.
+    Bucket(String),
 }
 
 /// How the log is written.
@@ -252,9 +254,13 @@ impl FromStr for Data {
             Some(("memory", rest)) => {
                 Err(format!("data: nothing may follow `memory:`, got {rest}"))
             }
-            Some((scheme @ ("s3" | "gs" | "az" | "http" | "https"), _)) => Err(format!(
-                "data: object stores (`{scheme}:`) are not in this build; give a directory or \
-                 `memory:`"
+            Some((scheme @ ("s3" | "gs" | "az"), rest)) => match rest.strip_prefix("//") {
+                Some(bucket) if !bucket.is_empty() => Ok(Self::Bucket(text.into())),
+                Some(_) | None => Err(format!("data: give {scheme}://BUCKET[/FOLDER], not {text}")),
+            },
+            Some(("http" | "https", _)) => Err(format!(
+                "data: {text} is no store; give a directory, `memory:`, or a bucket (s3://, gs://, \
+                 az://)"
             )),
             _ => Ok(Self::Directory(text.into())),
         }
@@ -266,6 +272,7 @@ impl fmt::Display for Data {
         match self {
             Self::Directory(path) => write!(f, "{}", path.display()),
             Self::Memory => f.write_str("memory:"),
+            Self::Bucket(address) => f.write_str(address),
         }
     }
 }

@@ -1,6 +1,5 @@
 //! Stores by the address that a person gives: a directory, memory, a bucket.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,8 +23,7 @@ pub(crate) async fn open(data: &Data, durability: Durability) -> Result<Arc<dyn 
                     storage_object::Durability::Interval(period)
                 }
             };
-            let path = PathBuf::from(path);
-            Ok(storage_object::open_local(&path, durability)?)
+            Ok(storage_object::open_local(path, durability)?)
         }
         Data::Bucket(address) => open_bucket(address).await,
     }
