@@ -221,7 +221,9 @@ ERRORS = [
     (3050, "GET", f"{T}/docs", {}),
     (3051, *column(name="a", type="hugeint")),
     (3052, *match(match_method="text", fields="s", matching_text="(x", topn=1)),
+    (3055, *column(name="a", type="int", constraints=["sometimes"])),
     (3057, *row(v=[])),
+    (3057, *dense(element_type="x")),
     (3057, *column(name="a", type="vector,2,int16")),
     (3060, *index("id", type="btree")),
     (3060, *index("id")),
@@ -269,7 +271,6 @@ ERRORS = [
 ELSEWHERE = {
     2001: "test_keys",
     2002: "test_keys",
-    3055: "test_not_null_is_refused",
     3101: "test_infinity_snapshots.py",
     7002: "test_infinity_files.py",
     3043: "an index without a name is another path",

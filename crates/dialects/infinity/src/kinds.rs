@@ -56,7 +56,8 @@ pub(crate) enum Part {
 }
 
 impl Part {
-    fn named(name: &str) -> Option<Self> {
+    /// The type of that name, in lower case.
+    pub(crate) fn named(name: &str) -> Option<Self> {
         Some(match name {
             "int8" | "tinyint" => Self::Int8,
             "uint8" => Self::UInt8,

@@ -130,11 +130,7 @@ fn definition(field: &Json) -> Result<Column, Failure> {
     }
     let constraints = match field.get("constraints") {
         None => Vec::new(),
-        Some(Json::List(list)) => list
-            .iter()
-            .filter_map(Json::as_text)
-            .map(str::to_owned)
-            .collect(),
+        Some(Json::List(list)) => list.iter().map(constraint).collect::<Result<_, _>>()?,
         Some(_) => return Err(invalid("constraints are a list")),
     };
     let comment = field.get("comment").and_then(Json::as_text);
@@ -152,6 +148,20 @@ fn definition(field: &Json) -> Result<Column, Failure> {
         cells::read(&column, default)?;
     }
     Ok(column)
+}
+
+/// The constraints that Infinity knows. Those about several rows are kept and not held to, as there.
+const CONSTRAINTS: &[&str] = &["null", "not null", "primary key", "unique"];
+
+fn constraint(value: &Json) -> Result<String, Failure> {
+    let text = value.as_text().unwrap_or_default();
+    match CONSTRAINTS.contains(&text.to_ascii_lowercase().as_str()) {
+        true => Ok(text.to_owned()),
+        false => {
+            let text = format!("Invalid constraint: {text}");
+            Err(Failure::new(code::CONSTRAINT, text))
+        }
+    }
 }
 
 fn has_rows_of_bits(kind: &Kind) -> bool {

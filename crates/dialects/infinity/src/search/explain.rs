@@ -131,11 +131,16 @@ async fn count(call: &Call<'_>, table: &Table) -> Result<u64, Failure> {
 struct Step {
     name: String,
     details: Vec<String>,
+    /// Whether it is done beside the step above, and not before it.
+    is_beside: bool,
 }
 
 fn step(name: impl Into<String>, details: Vec<String>) -> Step {
-    let name = name.into();
-    Step { name, details }
+    Step {
+        name: name.into(),
+        details,
+        is_beside: false,
+    }
 }
 
 struct Text<'a> {
@@ -201,20 +206,20 @@ impl Text<'_> {
 
     /// The steps, the last first, each with those before it below.
     fn plan(&self, indent: usize) -> Vec<String> {
-        let mut steps = vec![step(
-            "PROJECT",
-            vec![format!(
-                "expressions: [{}]",
-                self.texts("output").unwrap_or_default()
-            )],
-        )];
+        let expressions = self.texts("output").unwrap_or_default();
+        let mut details = vec![format!("expressions: [{expressions}]")];
+        if self.depth.is_physical() && !self.asked.search.is_empty() {
+            details.push("rows that were found are read by their ids".into());
+        }
+        let mut steps = vec![step("PROJECT", details)];
         self.shaped(&mut steps);
         self.searched(&mut steps);
         steps.push(self.source());
         let count = steps.len();
         let mut lines = Vec::new();
+        let mut level = indent;
         for (at, step) in steps.into_iter().enumerate() {
-            let level = indent + at;
+            level += usize::from(at > 0 && !step.is_beside);
             let arrow = match level {
                 0 => String::new(),
                 level => format!("{}-> ", "  ".repeat(level - 1)),
@@ -267,7 +272,7 @@ impl Text<'_> {
             }
             steps.push(step("FUSION", details));
         }
-        for one in &self.asked.search.matches {
+        for (at, one) in self.asked.search.matches.iter().enumerate() {
             let (name, mut details) = self.matched(one);
             details.push(format!("topn: {}", one.topn));
             if let Some(threshold) = one.threshold {
@@ -279,7 +284,10 @@ impl Text<'_> {
             if self.depth.is_physical() {
                 details.push(self.how(one));
             }
-            steps.push(step(name, details));
+            steps.push(Step {
+                is_beside: at > 0,
+                ..step(name, details)
+            });
         }
         if self.asked.search.matches.is_empty()
             && let Some(text) = self.texts("filter")
@@ -294,7 +302,7 @@ impl Text<'_> {
 
     fn source(&self) -> Step {
         let mut details = vec![format!("table name: {}", self.table_name())];
-        if self.depth.is_physical() {
+        if self.depth.is_physical() && self.asked.search.is_empty() {
             details.push(match self.asked.enough {
                 usize::MAX => "rows ascending by id, page by page".to_owned(),
                 rows => format!("rows ascending by id, until {rows} are found"),

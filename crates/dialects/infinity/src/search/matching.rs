@@ -134,6 +134,19 @@ pub(super) fn topn(item: &Json) -> Result<usize, Failure> {
     n.ok_or_else(|| Failure::new(code::TOPN, "topn must be a number above 0"))
 }
 
+/// Checks the type that a query says its components have. They are compared as floats, whatever
+/// it is.
+fn check_element(item: &Json) -> Result<(), Failure> {
+    let text = required_text(item, "element_type")?;
+    match Part::named(&text.to_ascii_lowercase()) {
+        Some(_) => Ok(()),
+        None => {
+            let text = format!("Invalid embedding data type: {text}");
+            Err(Failure::new(code::EMBEDDING, text))
+        }
+    }
+}
+
 /// Whether the item is a match (and not a fusion).
 pub(crate) fn is_match(item: &Json) -> Result<bool, Failure> {
     match (item.get("match_method"), item.get("fusion_method")) {
@@ -162,6 +175,17 @@ pub(crate) fn read<'t>(table: &'t Table, item: &Json) -> Result<Match<'t>, Failu
     }
 }
 
+const DENSE_PARAMS: &[&str] = &[
+    "ef",
+    "nprobe",
+    "threshold",
+    "index_name",
+    "ignore_index",
+    "filter",
+    // Whether candidates are compared again by their vectors: here they always are.
+    "rerank",
+];
+
 fn dense<'t>(table: &'t Table, item: &Json) -> Result<Match<'t>, Failure> {
     check_keys(
         item,
@@ -184,7 +208,7 @@ fn dense<'t>(table: &'t Table, item: &Json) -> Result<Match<'t>, Failure> {
         "hamming" => Measure::Hamming,
         other => return Err(Failure::expression(format!("Unknown metric: {other}"))),
     };
-    required_text(item, "element_type")?;
+    check_element(item)?;
     let column = table.known_column(required_text(item, "fields")?)?;
     let Kind::Vector(rows) = &column.kind else {
         let text = format!("Column {} holds no dense vectors", column.name);
@@ -205,19 +229,7 @@ fn dense<'t>(table: &'t Table, item: &Json) -> Result<Match<'t>, Failure> {
         return Err(Failure::syntax(text));
     }
     let vector = query.iter().map(number).collect::<Result<_, _>>()?;
-    let params = Params::of(
-        item,
-        &[
-            "ef",
-            "nprobe",
-            "threshold",
-            "index_name",
-            "ignore_index",
-            "filter",
-            // Whether candidates are compared again by their vectors: here they always are.
-            "rerank",
-        ],
-    )?;
+    let params = Params::of(item, DENSE_PARAMS)?;
     params.check_index(table, column)?;
     Ok(Match {
         what: What::Dense {
@@ -320,6 +332,7 @@ fn tensor<'t>(table: &'t Table, item: &Json) -> Result<Match<'t>, Failure> {
         ],
     )?;
     let topn = topn(item)?;
+    check_element(item)?;
     let name = item
         .get("field")
         .or(item.get("fields"))
@@ -402,6 +415,9 @@ pub(crate) fn fusion<'t>(table: &'t Table, item: &Json) -> Result<Fusion<'t>, Fa
         "match_tensor" => {
             let all = item.get("params").unwrap_or(&Json::Null);
             let name = required_text(all, "field")?;
+            if all.get("element_type").is_some() {
+                check_element(all)?;
+            }
             let (column, rows) = tensor_of(table, name, required(all, "query_tensor")?)?;
             Method::Tensor { column, rows }
         }
