@@ -26,6 +26,7 @@ const LIBRARIES = {
         const db = await open({ store: 'memory' });
         const c = await db.createCollection('c', {
             vectors: { size: dim, distance: 'Cosine' },
+            hnsw_config: { full_scan_threshold: 10 },
             optimizers_config: { indexing_threshold: 1 },
         });
         await c.upsert(base.map((vector, id) => ({ id, vector })), { batch: 1000 });
