@@ -150,7 +150,8 @@ fn definition(field: &Json) -> Result<Column, Failure> {
     Ok(column)
 }
 
-/// The constraints that Infinity knows. Those about several rows are kept and not held to, as there.
+/// The constraints that Infinity knows. Those about several rows are kept and not held to, as
+/// there.
 const CONSTRAINTS: &[&str] = &["null", "not null", "primary key", "unique"];
 
 fn constraint(value: &Json) -> Result<String, Failure> {
