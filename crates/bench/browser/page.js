@@ -40,7 +40,8 @@ const LIBRARIES = {
         const { default: init, EdgeVec, EdgeVecConfig } = await import('/node_modules/edgevec/edgevec.js');
         await init();
         const config = new EdgeVecConfig(dim);
-        config.metric = 'cosine';
+        // Its cosine puts the farthest first; of unit vectors both have the same order.
+        config.metric = 'l2';
         config.ef_search = ef;
         const index = new EdgeVec(config);
         const ids = new Map(base.map((vector, id) => [index.insert(vector), id]));
