@@ -187,6 +187,10 @@ impl Inner {
 }
 
 impl BlobStore for WriteBehind {
+    fn maps(&self) -> bool {
+        self.inner.store.maps()
+    }
+
     fn put<'a>(
         &'a self,
         key: &'a BlobKey,

@@ -75,6 +75,11 @@ pub trait BlobStore: Send + Sync + 'static {
     /// `Unavailable`.
     fn delete<'a>(&'a self, key: &'a BlobKey) -> BoxFuture<'a, Result<(), BlobError>>;
 
+    /// Whether what is read as [`Access::Mapped`] stays outside the memory until it is touched.
+    fn maps(&self) -> bool {
+        false
+    }
+
     /// As [`Self::put`] of the pieces of `source` joined, which are `bytes` long in all. A store
     /// that can write an object piece by piece does not hold it in memory; others do.
     ///

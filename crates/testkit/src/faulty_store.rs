@@ -194,6 +194,10 @@ fn failure(kind: BlobErrorKind) -> BlobError {
 }
 
 impl BlobStore for FaultyStore {
+    fn maps(&self) -> bool {
+        self.inner.maps()
+    }
+
     fn put<'a>(
         &'a self,
         key: &'a BlobKey,

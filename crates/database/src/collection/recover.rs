@@ -55,10 +55,10 @@ pub(crate) async fn open(
         position,
     };
     let parts = Arc::clone(&view.state.parts);
-    // What a reader opens has come from afar, and is whole in memory.
-    let reader = shared.options.read_only;
-    let check_first = reader || scrub::is_first(&parts);
-    if reader {
+    // What no file holds has come from afar and is whole in memory: it is not fetched again.
+    let in_memory = !shared.store.maps();
+    let check_first = in_memory || scrub::is_first(&parts);
+    if in_memory {
         let mut files = parts.values();
         files.try_for_each(|file| file.container.verify())?;
     } else if check_first {

@@ -108,6 +108,10 @@ impl LocalStore {
 }
 
 impl BlobStore for LocalStore {
+    fn maps(&self) -> bool {
+        true
+    }
+
     fn put<'a>(
         &'a self,
         key: &'a BlobKey,
