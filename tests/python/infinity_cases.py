@@ -217,6 +217,7 @@ def reads(record, table, kit):
         record(f"near {metric} all", lambda n=near: n(topn=10))
         record(f"near {metric} threshold", lambda n=near: n(threshold="2"))
         record(f"near {metric} exact", lambda n=near: n(ignore_index="true"))
+        record(f"near {metric} unknown", lambda n=near: n(unheard_of="1"))
     wrong = table.output(["id"])
     record("near too short", lambda: wrong.match_dense("v", [1.0], "float", "l2", 3).to_result())
     record("near of texts", lambda: table.output(["id"]).match_dense(
@@ -228,6 +229,8 @@ def reads(record, table, kit):
         "sp", sparse, "ip", 1).to_result())
     record("sparse all", lambda: table.output(["id", "_similarity"]).match_sparse(
         "sp", sparse, "ip", 3).to_result())
+    record("sparse unknown", lambda: table.output(["id"]).match_sparse(
+        "sp", sparse, "ip", 3, {"zz": "1"}).to_result())
     record("tensor", lambda: table.output(["id", "_score"]).match_tensor(
         "t", [[1.0, 0.0], [0.0, 1.0]], "float", 3).to_result())
     texts(record, table)

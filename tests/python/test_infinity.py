@@ -321,7 +321,6 @@ DIFFERENCES = {
     "sparse all": "rows that share nothing with the query are not found",
     "text {'bm25_param_b': '0'}": "0.5.2 knows no parameters of BM25",
     "text {'bm25_param_b': '2'}": "0.5.2 knows no parameters of BM25",
-    "text {'zz': '1'}": "parameters that are not known are refused",
     "fusion weighted_sum {'weights': '0.7,0.3'}": "scaled by least and most since 0.6",
 }
 

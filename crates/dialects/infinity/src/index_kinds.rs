@@ -163,6 +163,14 @@ fn ivf_codes(index: &Index, dim: usize) -> Option<Quantization> {
     }
 }
 
+/// Whether a column holds vectors of floats of 32 bits.
+pub(crate) fn has_floats(kind: &Kind) -> bool {
+    match kind {
+        Kind::Vector(rows) | Kind::MultiVector(rows) => rows.element == Part::Float,
+        _ => false,
+    }
+}
+
 /// The payload index of values of this kind.
 pub(crate) fn values_index(kind: &Kind) -> Option<FieldKind> {
     Some(match kind {
@@ -176,7 +184,7 @@ pub(crate) fn values_index(kind: &Kind) -> Option<FieldKind> {
     })
 }
 
-fn wrong_column(kind: &str, column: &Column) -> Failure {
+pub(crate) fn wrong_column(kind: &str, column: &Column) -> Failure {
     let text = format!(
         "Attempt to create {kind} index on column: {}, data type: {}.",
         column.name,

@@ -199,11 +199,11 @@ pub(crate) async fn alter(call: &Call<'_>) -> Answer {
     table::change(call, |table| {
         let at = table.indexes.iter().position(|index| index.name == name);
         let at = at.ok_or_else(|| no_index(&name))?;
-        for (option, value) in &options {
-            altered(&mut table.indexes[at], option, value)?;
-        }
         let column = table.indexes[at].column.clone();
         let column = table.known_column(&column)?.clone();
+        for (option, value) in &options {
+            altered(&mut table.indexes[at], &column, option, value)?;
+        }
         built(table, &column)
     })
     .await?;
@@ -230,7 +230,7 @@ fn options(body: &Json) -> Result<Vec<(String, String)>, Failure> {
     fields.iter().map(pair).collect()
 }
 
-fn altered(index: &mut Index, option: &str, value: &str) -> Result<(), Failure> {
+fn altered(index: &mut Index, column: &Column, option: &str, value: &str) -> Result<(), Failure> {
     let encode = match (index.kind.as_str(), option) {
         ("hnsw", "compress_to_lvq") => "lvq",
         ("hnsw", "compress_to_rabitq") => "rabitq",
@@ -246,6 +246,9 @@ fn altered(index: &mut Index, option: &str, value: &str) -> Result<(), Failure> 
         }
         _ => return Err(index_kinds::wrong_parameter(option, value)),
     };
+    if !index_kinds::has_floats(&column.kind) {
+        return Err(index_kinds::wrong_column("encoded HNSW", column));
+    }
     for (name, value) in &mut index.parameters {
         if name == "encode" {
             encode.clone_into(value);

@@ -175,17 +175,6 @@ pub(crate) fn read<'t>(table: &'t Table, item: &Json) -> Result<Match<'t>, Failu
     }
 }
 
-const DENSE_PARAMS: &[&str] = &[
-    "ef",
-    "nprobe",
-    "threshold",
-    "index_name",
-    "ignore_index",
-    "filter",
-    // Whether candidates are compared again by their vectors: here they always are.
-    "rerank",
-];
-
 fn dense<'t>(table: &'t Table, item: &Json) -> Result<Match<'t>, Failure> {
     check_keys(
         item,
@@ -229,7 +218,7 @@ fn dense<'t>(table: &'t Table, item: &Json) -> Result<Match<'t>, Failure> {
         return Err(Failure::syntax(text));
     }
     let vector = query.iter().map(number).collect::<Result<_, _>>()?;
-    let params = Params::of(item, DENSE_PARAMS)?;
+    let params = Params::any(item)?;
     params.check_index(table, column)?;
     Ok(Match {
         what: What::Dense {

@@ -8,24 +8,33 @@ use crate::table::{Column, Table};
 pub(super) struct Params<'j>(&'j [(String, Json)]);
 
 impl<'j> Params<'j> {
-    /// # Errors
-    /// 3013 for a parameter that is not `known`.
-    pub(super) fn of(item: &'j Json, known: &[&str]) -> Result<Self, Failure> {
+    /// Parameters of any name: clients send some that Infinity has no use for, and it lets them.
+    pub(super) fn any(item: &'j Json) -> Result<Self, Failure> {
         let fields = match item.get("params") {
             None | Some(Json::Null) => return Ok(Self(&[])),
             Some(Json::Object(fields)) => fields,
             Some(_) => return Err(Failure::expression("`params` must be an object")),
         };
         for (name, value) in fields {
-            if !known.contains(&name.to_ascii_lowercase().as_str()) {
-                let text = format!("Unsupported optional parameter: {name}");
-                return Err(Failure::syntax(text));
-            }
             if matches!(value, Json::List(_) | Json::Object(_)) && !is_deep(name) {
                 return Err(Failure::expression(format!("`{name}` must be a text")));
             }
         }
         Ok(Self(fields))
+    }
+
+    /// # Errors
+    /// 3013 for a parameter that is not `known`.
+    pub(super) fn of(item: &'j Json, known: &[&str]) -> Result<Self, Failure> {
+        let params = Self::any(item)?;
+        let unknown = |name: &&String| !known.contains(&name.to_ascii_lowercase().as_str());
+        match params.0.iter().map(|(name, _)| name).find(unknown) {
+            None => Ok(params),
+            Some(name) => {
+                let text = format!("Unsupported optional parameter: {name}");
+                Err(Failure::syntax(text))
+            }
+        }
     }
 
     /// The value as it is written; none when it is empty.

@@ -7,24 +7,6 @@ use crate::error::{Failure, code};
 use crate::json::Json;
 use crate::table::Table;
 
-const KNOWN: &[&str] = &[
-    "default_field",
-    "operator",
-    "minimum_should_match",
-    "threshold",
-    "similarity",
-    "bm25_param_k1",
-    "bm25_param_b",
-    "bm25_param_delta",
-    "bm25_param_delta_term",
-    "bm25_param_delta_phrase",
-    "block_max",
-    "rank_features",
-    "index_names",
-    "indexes",
-    "filter",
-];
-
 /// How many of several alternatives must be found.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Minimum(Vec<Rule>);
@@ -87,7 +69,7 @@ pub(super) fn read<'t>(table: &Table, item: &Json) -> Result<Match<'t>, Failure>
         &["match_method", "fields", "matching_text", "topn", "params"],
     )?;
     let topn = topn(item)?;
-    let params = Params::of(item, KNOWN)?;
+    let params = Params::any(item)?;
     let fields = match item.get("fields").and_then(Json::as_text) {
         Some(fields) if !fields.is_empty() => fields.to_owned(),
         _ => params.text("default_field").unwrap_or_default(),
