@@ -74,7 +74,8 @@ async function answers(ask) {
 }
 
 const overHttp = (url) => async (method, path, body) => {
-    const headers = { 'content-type': 'application/json' };
+    // A connection that is kept may be closed while a batch is computed.
+    const headers = { 'content-type': 'application/json', connection: 'close' };
     return (await fetch(url + path, { method, headers, body })).text();
 };
 

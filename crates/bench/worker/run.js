@@ -33,7 +33,8 @@ function used() {
 }
 
 async function ask(origin, method, path, body) {
-    const headers = { 'content-type': 'application/json' };
+    // An idle connection is closed while the worker builds its index.
+    const headers = { 'content-type': 'application/json', connection: 'close' };
     const response = await fetch(`${origin}/qdrant${path}`, {
         method, headers, body: body && JSON.stringify(body),
     });
