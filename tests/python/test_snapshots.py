@@ -1,16 +1,24 @@
 """Snapshots through Qdrant's own client: taken, listed, carried away, brought back."""
 
+import contextlib
+import datetime
 import hashlib
 import http.server
 import io
+import ssl
 import tarfile
 import threading
 import time
 
 import pytest
 import requests
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from qdrant_client import models as m
 from qdrant_client.http.exceptions import UnexpectedResponse
+
+from skerry_server import Server
 
 DIM = 16
 COUNT = 600
@@ -71,14 +79,14 @@ def upload(server, name, archive, **query):
     )
 
 
-@pytest.fixture
-def elsewhere(tmp_path):
-    """A web server over a folder: the folder, its address, the keys that it was shown."""
+@contextlib.contextmanager
+def web_server(folder, tls=None):
+    """A web server over a folder, with TLS where given: its port, the keys that it was shown."""
     keys = []
 
     class Handler(http.server.SimpleHTTPRequestHandler):
         def __init__(self, *args):
-            super().__init__(*args, directory=str(tmp_path))
+            super().__init__(*args, directory=str(folder))
 
         def do_GET(self):
             keys.append(self.headers.get("api-key"))
@@ -93,9 +101,48 @@ def elsewhere(tmp_path):
             pass
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as web:
+        if tls:
+            web.socket = tls.wrap_socket(web.socket, server_side=True)
         threading.Thread(target=web.serve_forever, daemon=True).start()
-        yield tmp_path, f"http://127.0.0.1:{web.server_port}", keys
+        yield web.server_port, keys
         web.shutdown()
+
+
+@pytest.fixture
+def elsewhere(tmp_path):
+    """A web server over a folder: the folder, its address, the keys that it was shown."""
+    with web_server(tmp_path) as (port, keys):
+        yield tmp_path, f"http://127.0.0.1:{port}", keys
+
+
+def certificate(folder):
+    """An authority and what it has signed for `localhost`: a file to trust, a context to serve."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+
+    def signed(name, issuer, signer, key, *extensions):
+        made = x509.CertificateBuilder().subject_name(name).issuer_name(issuer)
+        made = made.public_key(key.public_key()).serial_number(x509.random_serial_number())
+        made = made.not_valid_before(now).not_valid_after(now + datetime.timedelta(days=1))
+        for extension, critical in extensions:
+            made = made.add_extension(extension, critical)
+        return made.sign(signer, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+    named = lambda text: x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, text)])
+    root_key, leaf_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    root, leaf = named("test authority"), named("localhost")
+    trusted, served = folder / "authority.pem", folder / "served.pem"
+    ca = x509.BasicConstraints(ca=True, path_length=0)
+    trusted.write_bytes(signed(root, root, root_key, root_key, (ca, True)))
+    hosts = x509.SubjectAlternativeName([x509.DNSName("localhost")])
+    private = leaf_key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    served.write_bytes(signed(leaf, root, root_key, leaf_key, (hosts, False)) + private)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(served)
+    return trusted, context
 
 
 def test_a_snapshot_is_described_as_it_is(server, client, collection):
@@ -182,7 +229,7 @@ def test_recovering_by_address(server, client, collection, elsewhere):
         (address + "/none.snapshot", "404"),
         (address + "/short.snapshot", "cut short"),
         ("http://127.0.0.1:1/x", "no connection"),
-        ("https://127.0.0.1/x", "https"),
+        ("https://127.0.0.1:1/x", "no connection"),
         ("ftp://127.0.0.1/x", "scheme"),
         ("x.snapshot", "location"),
     ]:
@@ -191,6 +238,33 @@ def test_recovering_by_address(server, client, collection, elsewhere):
         assert refused.value.status_code == 400, location
         assert said in refused.value.content.decode(), location
     assert everything(client, collection) == before
+
+
+def test_recovering_by_an_encrypted_address(tmp_path):
+    trusted, context = certificate(tmp_path)
+    (tmp_path / "web").mkdir()
+    with web_server(tmp_path / "web", context) as (port, keys):
+        address = f"https://localhost:{port}/c.snapshot"
+        with Server(environment={"SSL_CERT_FILE": str(trusted)}) as server:
+            client = server.client()
+            create(client, "c")
+            before = everything(client, "c")
+            taken = client.create_snapshot("c", wait=True)
+            archive = download(server, f"/collections/c/snapshots/{taken.name}")
+            (tmp_path / "web/c.snapshot").write_bytes(archive)
+            assert client.recover_snapshot("new", address, api_key="the key", wait=True)
+            assert everything(client, "new") == before
+            assert keys == ["the key"]
+            # The certificate is for another name.
+            with pytest.raises(UnexpectedResponse) as refused:
+                client.recover_snapshot("other", address.replace("localhost", "127.0.0.1"))
+            assert "certificate" in refused.value.content.decode()
+        with Server() as server:
+            client = server.client()
+            with pytest.raises(UnexpectedResponse) as refused:
+                client.recover_snapshot("new", address, wait=True)
+            assert "certificate" in refused.value.content.decode()
+            assert not client.collection_exists("new")
 
 
 def test_recovering_from_a_file(server, client, collection, tmp_path):

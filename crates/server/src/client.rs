@@ -9,12 +9,13 @@ use http::{HeaderValue, Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 
+use crate::connect::{Scheme, Stream, connect};
 use crate::streams::Outgoing;
 
 /// Talks to one server over as many connections as requests are in flight.
 pub struct Client {
+    scheme: Scheme,
     host: String,
     port: u16,
     /// What stands before every path; empty or `/` and a name.
@@ -48,26 +49,25 @@ pub enum ClientError {
 }
 
 impl Client {
-    /// A client for the server at `url`, `http://HOST[:PORT][/PREFIX]`. No connection is made yet.
+    /// A client for the server at `url`, `http[s]://HOST[:PORT][/PREFIX]`. No connection is made
+    /// yet.
     ///
     /// # Errors
-    /// `Url` for anything else; TLS is not spoken.
+    /// `Url` for anything else.
     pub fn new(url: &str, key: Option<&str>) -> Result<Self, ClientError> {
         let wrong = |what| ClientError::Url {
             url: url.into(),
             what,
         };
         let uri: Uri = url.parse().map_err(|_| wrong("this is no URL"))?;
-        match uri.scheme_str() {
-            Some("http") => {}
-            Some("https") => return Err(wrong("https is not supported, put a proxy before it")),
-            _ => return Err(wrong("the URL must start with http://")),
-        }
+        let scheme = Scheme::named(uri.scheme_str())
+            .ok_or_else(|| wrong("the URL must start with http:// or https://"))?;
         let host = uri.host().ok_or_else(|| wrong("there is no host"))?;
         let key = key.map(HeaderValue::from_str).transpose();
         Ok(Self {
+            scheme,
             host: host.into(),
-            port: uri.port_u16().unwrap_or(80),
+            port: uri.port_u16().unwrap_or(scheme.port()),
             prefix: uri.path().trim_end_matches('/').into(),
             key: key.map_err(|_| wrong("the key cannot stand in a header"))?,
             idle: Mutex::new(Vec::new()),
@@ -153,17 +153,12 @@ impl Client {
         request
     }
 
-    async fn stream(&self) -> Result<TcpStream, ClientError> {
-        let host = self.host.trim_start_matches('[').trim_end_matches(']');
-        let refused = |cause| ClientError::Connect {
+    async fn stream(&self) -> Result<Stream, ClientError> {
+        let connected = connect(self.scheme, &self.host, self.port).await;
+        connected.map_err(|cause| ClientError::Connect {
             address: format!("{}:{}", self.host, self.port),
             cause,
-        };
-        let stream = TcpStream::connect((host, self.port))
-            .await
-            .map_err(refused)?;
-        stream.set_nodelay(true).map_err(refused)?;
-        Ok(stream)
+        })
     }
 
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, ClientError> {
@@ -199,8 +194,9 @@ mod tests {
     fn addresses_are_checked() {
         assert!(Client::new("http://127.0.0.1:6333", None).is_ok());
         assert!(Client::new("http://[::1]:6333/qdrant/", Some("key")).is_ok());
+        assert!(Client::new("https://example.com", None).is_ok());
         for (url, part) in [
-            ("https://example.com", "https"),
+            ("ftp://example.com", "http://"),
             ("example.com:6333", "http://"),
             ("/tmp/x", "http://"),
             ("http://a b", "no URL"),

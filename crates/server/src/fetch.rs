@@ -12,9 +12,9 @@ use http_body_util::Empty;
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::connect::{Scheme, connect};
 use crate::streams::Upload;
 
 /// Bytes of one read of a file.
@@ -96,10 +96,10 @@ async fn download(mut url: String, key: Option<String>) -> Result<Box<dyn ByteSo
     for _ in 0..REDIRECTS_MAX {
         let refused = |what: String| invalid(format!("{url}: {what}"));
         let uri: Uri = url.parse().map_err(|_| refused("this is no URL".into()))?;
-        // A key is for the host that it was given for.
-        let key = key
-            .as_deref()
-            .filter(|_| uri.authority() == first.authority());
+        // A key is for the host that it was given for, and never travels in the open for one that
+        // was to be encrypted.
+        let same = uri.authority() == first.authority() && uri.scheme() == first.scheme();
+        let key = key.as_deref().filter(|_| same);
         let response = ask(&uri, key)
             .await
             .map_err(|cause| refused(cause.to_string()))?;
@@ -121,7 +121,10 @@ async fn download(mut url: String, key: Option<String>) -> Result<Box<dyn ByteSo
 /// Where an answer of `from` points.
 fn absolute(from: &Uri, to: &str) -> String {
     match (to.starts_with('/'), from.authority()) {
-        (true, Some(authority)) => format!("http://{authority}{to}"),
+        (true, Some(authority)) => {
+            let scheme = from.scheme_str().unwrap_or_else(|| Scheme::Plain.name());
+            format!("{scheme}://{authority}{to}")
+        }
         (_, _) => to.into(),
     }
 }
@@ -129,9 +132,7 @@ fn absolute(from: &Uri, to: &str) -> String {
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 enum AskError {
-    #[error("https is not spoken here; download the snapshot and upload it instead")]
-    Tls,
-    #[error("this is no address of the kind http://HOST[:PORT]/PATH")]
+    #[error("this is no address of the kind http[s]://HOST[:PORT]/PATH")]
     Address,
     #[error("no connection: {0}")]
     Connect(#[from] io::Error),
@@ -144,15 +145,10 @@ enum AskError {
 }
 
 async fn ask(uri: &Uri, key: Option<&str>) -> Result<Response<Incoming>, AskError> {
-    match uri.scheme_str() {
-        Some("http") => {}
-        Some("https") => return Err(AskError::Tls),
-        Some(_) | None => return Err(AskError::Address),
-    }
+    let scheme = Scheme::named(uri.scheme_str()).ok_or(AskError::Address)?;
     let authority = uri.authority().ok_or(AskError::Address)?;
-    // Square brackets are for URLs only.
-    let host = authority.host().trim_matches(['[', ']']);
-    let connecting = TcpStream::connect((host, authority.port_u16().unwrap_or(80)));
+    let port = authority.port_u16().unwrap_or(scheme.port());
+    let connecting = connect(scheme, authority.host(), port);
     let stream = timeout(CONNECT_MAX, connecting).await??;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(async move {

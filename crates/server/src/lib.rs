@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`cli`] | the command line |
 //! | [`client`] | a small HTTP client |
+//! | `connect` | connections to other servers |
 //! | `exchange` | the directory whose files requests may read and write |
 //! | `fetch` | archives that lie elsewhere |
 //! | [`host`] | clocks, randomness, tasks and threads for the database |
@@ -24,6 +25,7 @@
 
 pub mod cli;
 pub mod client;
+mod connect;
 mod exchange;
 mod exposition;
 mod fetch;
