@@ -57,6 +57,25 @@ describe('the package', () => {
         await other.close();
     });
 
+    test('gives ids and similarities by the shortest way', async () => {
+        const near = await db.createCollection('near', { vectors: { size: 8, distance: 'Cosine' } });
+        const all = points(300);
+        await near.upsert(all);
+        for (const at of [0, 7, 299]) {
+            const hits = await near.search(all[at].vector, { limit: 5, withPayload: false });
+            const { ids, scores } = await near.nearest(Float32Array.from(all[at].vector), { limit: 5 });
+            assert.deepEqual(ids, hits.map(({ id }) => id));
+            assert.ok(scores instanceof Float32Array);
+            assert.deepEqual([...scores], hits.map(({ score }) => Math.fround(score)));
+        }
+        await assert.rejects(near.nearest([1]), { code: 'invalid' });
+        await assert.rejects(near.nearest(Array(8).fill(NaN)), { code: 'invalid' });
+        await assert.rejects(near.nearest(Array(8).fill(1), { limit: 0 }), { code: 'invalid' });
+        await assert.rejects(near.nearest(Array(8).fill(1), { using: 'x' }), { name: 'SkerryError' });
+        await assert.rejects(db.collection('absent').nearest([1]), { code: 'not-found' });
+        await db.deleteCollection('near');
+    });
+
     test('answers a client library by its handler', async () => {
         const restore = db.intercept('http://skerry.invalid:6333');
         try {

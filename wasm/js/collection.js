@@ -37,6 +37,11 @@ export class Collection {
         return points;
     }
 
+    /** As `search`, of a plain vector: ids and similarities in two arrays, and nothing else. */
+    async nearest(vector, options) {
+        return this.#database.nearest(this.name, vector, options);
+    }
+
     /** Any body of `/points/query`. */
     async query(body, options) {
         const { points } = await this.#call('POST', '/points/query', body, options);

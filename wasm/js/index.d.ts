@@ -150,6 +150,18 @@ export class Collection {
     }): Promise<void>;
     /** The points nearest to a vector or to a point, best first. */
     search(query: AnyVector | PointId, options?: SearchOptions): Promise<FoundPoint[]>;
+    /**
+     * The points nearest to a dense vector, best first, by the shortest way: no filter, no payload,
+     * nothing written as text. Scores are the engine's similarities, larger is nearer: products and
+     * cosines as `search` has them, distances below zero, Euclidean ones squared.
+     */
+    nearest(vector: Float32Array | number[], options?: CallOptions & {
+        limit?: number;
+        /** Candidates of the walk. */
+        ef?: number;
+        /** The field; unless given, the one without a name. */
+        using?: string;
+    }): Promise<{ ids: PointId[]; scores: Float32Array }>;
     /** Any body of `/points/query`. */
     query(body: Json, options?: CallOptions): Promise<FoundPoint[]>;
     get(ids: PointId[], options?: CallOptions & Pick<SearchOptions, 'withPayload' | 'withVector'>):

@@ -122,10 +122,15 @@ export class Database {
         return response;
     }
 
-    async #exchange(method, url, headers, body, signal) {
+    #exchange(method, url, headers, body, signal) {
+        return this.#ask((engine) => engine.exchange(method, url, headers, body), signal);
+    }
+
+    /** What `question` asks of the engine, unless the signal or a trap comes first. */
+    async #ask(question, signal) {
         if (this.#failure) throw this.#failure;
         if (this.#closed) throw new SkerryError('closed', 'the database is closed');
-        const answering = this.#engine.exchange(method, url, headers, body);
+        const answering = question(this.#engine);
         const aborted = signal && new Promise((_, reject) => {
             signal.addEventListener('abort', () => reject(signal.reason), { once: true });
         });
@@ -157,6 +162,16 @@ export class Database {
             throw new SkerryError(codeOf(status), complaint(text) ?? `status ${status}`);
         }
         return JSON.parse(text).result;
+    }
+
+    /** Ids and similarities of the points nearest to a vector, by no request at all. */
+    async nearest(collection, vector, { limit = 10, ef, using = '', signal } = {}) {
+        signal?.throwIfAborted();
+        const query = vector instanceof Float32Array ? vector : Float32Array.from(vector);
+        const [ids, scores] = await this.#ask(
+            (engine) => engine.nearest(collection, using, query, limit, ef), signal,
+        );
+        return { ids, scores };
     }
 
     /** Lets requests to `origin` that this page makes with the global `fetch` come here. */

@@ -3,6 +3,7 @@
 //! | where | what |
 //! |---|---|
 //! | this file | what JavaScript calls: open, exchange, close |
+//! | `nearest` | a search without HTTP |
 //! | `store` | a store written in JavaScript as a `BlobStore` |
 //! | `host` | clock, chance and tasks of a tab or a worker |
 //!
@@ -13,6 +14,7 @@
 #![allow(clippy::disallowed_methods)]
 
 mod host;
+mod nearest;
 mod store;
 
 use std::sync::Arc;

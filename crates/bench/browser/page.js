@@ -32,8 +32,8 @@ const LIBRARIES = {
         await c.upsert(base.map((vector, id) => ({ id, vector })), { batch: 1000 });
         await c.ready();
         return async (query, ef) => {
-            const found = await c.search(query, { limit: K, withPayload: false, params: { hnsw_ef: ef } });
-            return found.map(({ id }) => id);
+            const { ids } = await c.nearest(query, { limit: K, ef });
+            return ids;
         };
     },
     async edgevec(base, dim, ef) {
