@@ -22,9 +22,10 @@ async function freePort() {
 export async function serve(data) {
     const folder = data ?? mkdtempSync(join(tmpdir(), 'skerry-server-'));
     const port = await freePort();
-    const process_ = spawn(BINARY, ['serve', '--data', folder, '--qdrant-port', `${port}`], {
-        stdio: 'ignore',
-    });
+    // Servers of several test files run at once, and one machine has each usual port once.
+    const off = ['milvus', 'infinity', 'lynse'].map((name) => `--${name}-port=0`);
+    const line = ['serve', '--data', folder, '--qdrant-port', `${port}`, ...off];
+    const process_ = spawn(BINARY, line, { stdio: 'ignore' });
     const url = `http://127.0.0.1:${port}`;
     const ended = new Promise((resolve) => { process_.once('exit', resolve); });
     for (let attempt = 0; ; attempt++) {

@@ -68,6 +68,8 @@ impl Binary {
             .args(["--qdrant-port", &address.port().to_string()])
             .env("SKERRY_LOG", "warn")
             .env("SKERRY_MILVUS_PORT", "0")
+            .env("SKERRY_INFINITY_PORT", "0")
+            .env("SKERRY_LYNSE_PORT", "0")
             .stdout(Stdio::null())
             .spawn()?;
         let mut server = Server {
