@@ -70,7 +70,12 @@ describe('the package', () => {
         }
         await assert.rejects(near.nearest([1]), { code: 'invalid' });
         await assert.rejects(near.nearest(Array(8).fill(NaN)), { code: 'invalid' });
-        await assert.rejects(near.nearest(Array(8).fill(1), { limit: 0 }), { code: 'invalid' });
+        for (const wrong of [{ limit: 0 }, { limit: -1 }, { limit: 2.5 }, { limit: '3' }, { ef: 0 }]) {
+            await assert.rejects(near.nearest(Array(8).fill(1), wrong), { code: 'invalid' });
+        }
+        for (const wrong of [null, 'abcdefgh', 8]) {
+            await assert.rejects(near.nearest(wrong), { code: 'invalid' });
+        }
         await assert.rejects(near.nearest(Array(8).fill(1), { using: 'x' }), { name: 'SkerryError' });
         await assert.rejects(db.collection('absent').nearest([1]), { code: 'not-found' });
         await db.deleteCollection('near');

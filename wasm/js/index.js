@@ -167,6 +167,11 @@ export class Database {
     /** Ids and similarities of the points nearest to a vector, by no request at all. */
     async nearest(collection, vector, { limit = 10, ef, using = '', signal } = {}) {
         signal?.throwIfAborted();
+        whole('limit', limit);
+        if (ef !== undefined) whole('ef', ef);
+        if (!Array.isArray(vector) && !(vector instanceof Float32Array)) {
+            throw new SkerryError('invalid', 'a vector is a Float32Array or an array of numbers');
+        }
         const query = vector instanceof Float32Array ? vector : Float32Array.from(vector);
         const [ids, scores] = await this.#ask(
             (engine) => engine.nearest(collection, using, query, limit, ef), signal,
@@ -248,6 +253,13 @@ function plain(value) {
     const copy = {};
     for (const name in value) copy[name] = plain(value[name]);
     return copy;
+}
+
+/** Refuses what WebAssembly would make some number of. */
+function whole(name, value) {
+    if (!Number.isInteger(value) || value < 1 || value > 0xffffffff) {
+        throw new SkerryError('invalid', `\`${name}\` must be a whole number from 1 to 2^32 - 1`);
+    }
 }
 
 /** What an answer of an error says. */
