@@ -5,7 +5,7 @@ mod world;
 
 use gateway::{Config, Dialect};
 use proptest::prelude::*;
-use testkit::dialect::now;
+use testkit::dialect::{hostile_json, now};
 use world::{listener, world};
 
 /// A path with every parameter filled in.
@@ -65,30 +65,10 @@ const WORDS: &[&str] = &[
     "nested",
 ];
 
-/// JSON made of the words of the interface, mostly in the wrong places.
-fn json() -> impl Strategy<Value = String> {
-    let word = prop::sample::select(WORDS).prop_map(str::to_owned);
-    let leaf = prop_oneof![
-        any::<i64>().prop_map(|n| n.to_string()),
-        any::<f64>().prop_map(|x| format!("{x:e}")),
-        Just("null".to_owned()),
-        Just("true".to_owned()),
-        Just("1e999".to_owned()),
-        word.clone().prop_map(|w| format!("{w:?}")),
-    ];
-    leaf.prop_recursive(6, 64, 6, move |inner| {
-        let field = (word.clone(), inner.clone()).prop_map(|(w, v)| format!("{w:?}:{v}"));
-        prop_oneof![
-            prop::collection::vec(inner, 0..6).prop_map(|all| format!("[{}]", all.join(","))),
-            prop::collection::vec(field, 0..6).prop_map(|all| format!("{{{}}}", all.join(","))),
-        ]
-    })
-}
-
 fn body() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         prop::collection::vec(any::<u8>(), 0..200),
-        json().prop_map(String::into_bytes),
+        hostile_json(WORDS).prop_map(String::into_bytes),
         (1usize..5000).prop_map(|depth| "[".repeat(depth).into_bytes()),
         (1usize..5000).prop_map(|depth| "{\"filter\":{\"must\":".repeat(depth).into_bytes()),
     ]

@@ -4,6 +4,7 @@
 mod answers;
 mod archives;
 mod exchange;
+mod hostile;
 mod world;
 
 use std::pin::pin;
@@ -13,6 +14,7 @@ use std::task::{Context as TaskContext, Poll, Waker};
 use gateway::{Build, Clock, Config, Context, Dialect, Gateway, Listener, MetricsSource, Mount};
 
 pub use exchange::{exchange, requests, routes_without};
+pub use hostile::hostile_json;
 pub use world::{World, WorldCollection};
 
 /// Stands still.
