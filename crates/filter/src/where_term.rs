@@ -1,7 +1,7 @@
 //! What columns can say about rows for which a scalar expression is true.
 
 use model::filter::Range;
-use model::{FieldPath, Filter, Function, Scalar, Term, Test, Value};
+use model::{FieldPath, Filter, Function, Scalar, Step, Term, Test, Value};
 use scalar::like::Pattern;
 
 use crate::source::RowSource;
@@ -88,7 +88,10 @@ fn of_field(function: Function, path: &FieldPath, constants: &[&Value]) -> Optio
                 test(Test::Prefix(prefix.into()))
             }
         }
-        (Function::IsNull, []) => test(Test::IsEmpty(true)),
+        // Several values are null to a term, and none of them need be empty.
+        (Function::IsNull, []) if !path.steps().contains(&Step::Each) => {
+            test(Test::IsEmpty(true))
+        }
         _ => None,
     }
 }

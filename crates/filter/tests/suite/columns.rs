@@ -402,6 +402,17 @@ proptest! {
     }
 }
 
+/// A term reads several values as null, a test for emptiness does not.
+#[test]
+fn null_by_several_values_is_found_with_a_column() {
+    let mut source = Source::new([r#"{"a":[1,2]}"#, r#"{"a":[1]}"#, r#"{"b":1}"#].map(object));
+    let each = Term::Field(path("a[]"));
+    let null = Filter::Where(Term::call(Function::IsNull, vec![each]).unwrap());
+    assert_eq!(matching(&source, &null), [0, 2]);
+    source.index("a[]", FieldKind::Integer);
+    assert_eq!(matching(&source, &null), [0, 2]);
+}
+
 #[test]
 fn a_missing_block_is_corrupt() {
     let mut blocks = blocks_of(FieldKind::Keyword, &[object(r#"{"a":"x"}"#)]);
