@@ -7,7 +7,8 @@
 //! | walk | what the index leads to | an index and no filter |
 //! | filtered walk | the same, asking the filter | an index and a filter that leaves many |
 //!
-//! An index is a graph, inverted lists or, of a sparse field, postings. "Few" is what
+//! An index is a graph, inverted lists or, of a sparse field, postings. Ranks by several vectors
+//! can be answered by graphs alone, and not all of them (`Scorer::effort`). "Few" is what
 //! `full_scan_threshold_kb` says of the bytes of the rows, or `full_scan_rows` of sparse ones.
 //! Every plan answers in the same order with the same scores; scans and postings are exact, graphs
 //! and lists up to their recall (and, when a search of a quantised field asks for the scores of
@@ -18,13 +19,14 @@ use std::sync::Arc;
 
 use filter::{Compiled, compile};
 use index::sparse::{SparseProbe, SparseRow};
-use index::{Allowed, CodeUse, Probe, Scored, Scratch, flat};
+use index::{Allowed, BlendProbe, CodeUse, Hnsw, Probe, Scored, Scratch, flat};
 use model::{
     Filter, IndexChoice, Quantization, QueryBits, Schema, SearchParams, SparseVector, VectorKind,
 };
 use rows::{BitSet, RowId, TopK};
 
 use crate::prepared::{Comparison, Prepared};
+use crate::query::examples::Scorer;
 use crate::segment::LiveSegment;
 use crate::source::Source;
 use crate::vector_index::VectorIndex;
@@ -64,12 +66,20 @@ pub struct PlanSwitches {
 pub(crate) struct Nearest<'a> {
     /// Position of the vector field in the schema.
     pub(crate) field: usize,
-    pub(crate) vector: &'a Prepared,
+    pub(crate) to: To<'a>,
     /// Rows wanted per segment.
     pub(crate) wanted: usize,
     pub(crate) filter: Option<&'a Filter>,
     pub(crate) params: &'a SearchParams,
     pub(crate) switches: PlanSwitches,
+}
+
+/// What rows are compared with.
+#[derive(Clone, Copy)]
+pub(crate) enum To<'a> {
+    Vector(&'a Prepared),
+    /// Examples, whose similarities become one score. Only graphs can be asked for those.
+    Examples(&'a Scorer),
 }
 
 /// What is chosen among: one segment and the rows of it that count.
@@ -145,6 +155,9 @@ pub(crate) fn nearest(
     if ask.wanted == 0 || waits {
         return Vec::new();
     }
+    let effort = index.and_then(|index| ask.to.effort(index));
+    let index = index.filter(|_| effort.is_some());
+    let ef = ef(ask, effort.unwrap_or(1));
     let mut candidates = Candidates::new(live, vectors);
     let mut filter = ask.filter;
     let source = Source::new(segment, schema);
@@ -166,36 +179,178 @@ pub(crate) fn nearest(
             .map_or(rows, |compiled| expected(compiled, rows)),
         filtered: compiled.is_some(),
         few: few_rows(schema, ask.field),
-        ef: ef(ask),
+        ef,
         nprobe: ask.params.nprobe,
     };
     debug_assert!(choice.left <= choice.rows);
     let plan = choice.plan(ask.params.exact, ask.switches);
     let walks = matches!(plan, Plan::Walk | Plan::FilteredWalk);
-    let dense = vectors.dense().filter(|_| ask.params.metric.is_none());
-    match (dense, ask.vector, index.filter(|_| walks)) {
-        (_, Prepared::Sparse(query), Some(VectorIndex::Postings(postings))) => candidates
-            .allow(compiled.as_ref(), |allowed| {
-                postings.search(&sparse_probe(query, ask.wanted, allowed))
-            }),
-        (Some(_), Prepared::Dense(vector), Some(index)) => {
-            candidates.ask(ask, vector, compiled.as_ref(), |probe| {
-                walk(index, schema, ask, probe, scratch)
-            })
-        }
-        (Some(dense), Prepared::Dense(vector), None) => match (plan, &compiled) {
-            (Plan::FilteredScan, Some(compiled)) => {
-                let rows = compiled.rows(Some(&live.live()));
-                let rows = rows.iter().filter(|&row| vectors.has(row));
-                flat::search_rows(dense, vector, rows, ask.wanted)
-            }
-            (Plan::Scan | Plan::FilteredScan | Plan::Walk | Plan::FilteredWalk, compiled) => {
-                candidates.ask(ask, vector, compiled.as_ref(), |probe| {
-                    flat::search(dense, probe)
+    let chosen = Chosen {
+        live,
+        vectors,
+        candidates,
+        compiled,
+        plan,
+        index: index.filter(|_| walks),
+        ef,
+    };
+    match ask.to {
+        To::Vector(vector) => chosen.to_vector(vector, schema, ask, scratch),
+        To::Examples(scorer) => chosen.to_examples(scorer, schema, ask, scratch),
+    }
+}
+
+/// The rows of a segment that a search chooses among, and how it does.
+struct Chosen<'a> {
+    live: &'a LiveSegment,
+    vectors: &'a Vectors,
+    candidates: Candidates<'a>,
+    compiled: Option<Compiled<'a>>,
+    plan: Plan,
+    /// What is asked instead of the rows, if the plan is a walk.
+    index: Option<&'a VectorIndex>,
+    /// Candidates that a walk keeps.
+    ef: usize,
+}
+
+impl Chosen<'_> {
+    /// The best rows by similarity to one vector.
+    fn to_vector(
+        &self,
+        vector: &Prepared,
+        schema: &Schema,
+        ask: &Nearest<'_>,
+        scratch: &mut Scratch,
+    ) -> Vec<Scored> {
+        let compiled = self.compiled.as_ref();
+        let dense = self.vectors.dense();
+        let dense = dense.filter(|_| ask.params.metric.is_none());
+        match (dense, vector, self.index) {
+            (_, Prepared::Sparse(query), Some(VectorIndex::Postings(postings))) => {
+                self.candidates.allow(compiled, |allowed| {
+                    postings.search(&sparse_probe(query, ask.wanted, allowed))
                 })
             }
-        },
-        (_, _, _) => scan(live, vectors, ask, &candidates, compiled.as_ref(), plan),
+            (Some(_), Prepared::Dense(vector), Some(index)) => {
+                self.ask(vector, ask.wanted, |probe| {
+                    walk(index, schema, ask, probe, scratch)
+                })
+            }
+            (Some(dense), Prepared::Dense(vector), None) => match (self.plan, compiled) {
+                (Plan::FilteredScan, Some(compiled)) => {
+                    let rows = compiled.rows(Some(&self.live.live()));
+                    let rows = rows.iter().filter(|&row| self.vectors.has(row));
+                    flat::search_rows(dense, vector, rows, ask.wanted)
+                }
+                (Plan::Scan | Plan::FilteredScan | Plan::Walk | Plan::FilteredWalk, _) => {
+                    self.ask(vector, ask.wanted, |probe| flat::search(dense, probe))
+                }
+            },
+            (_, _, _) => {
+                // A sparse score of zero is as good as none.
+                let mut comparison = Comparison::new(vector, self.vectors).by(ask.params.metric);
+                self.scan(ask.wanted, |row| comparison.hit(row))
+            }
+        }
+    }
+
+    /// The best rows by a score of several vectors.
+    fn to_examples(
+        &self,
+        scorer: &Scorer,
+        schema: &Schema,
+        ask: &Nearest<'_>,
+        scratch: &mut Scratch,
+    ) -> Vec<Scored> {
+        let index = self.index.and_then(graph_of);
+        if let (Some(graph), Some(vectors)) = (index, scorer.rows()) {
+            let quantization = schema.quantization_of(&schema.vectors[ask.field]);
+            let codes = code_use(ask.params.codes, quantization);
+            return self.candidates.allow(self.compiled.as_ref(), |allowed| {
+                let probe = BlendProbe {
+                    vectors: &vectors,
+                    blend: scorer.blend(),
+                    k: ask.wanted,
+                    ef: self.ef,
+                    allowed,
+                };
+                graph.search_blend(&probe, &codes, scratch)
+            });
+        }
+        let mut comparisons = scorer.compare(self.vectors);
+        self.scan(ask.wanted, |row| {
+            let carried = self.vectors.has(row);
+            carried.then(|| scorer.score(&mut comparisons, row))
+        })
+    }
+
+    /// Asks `search` for the rows nearest to `vector`.
+    fn ask(
+        &self,
+        vector: &[f32],
+        wanted: usize,
+        search: impl FnOnce(&Probe<'_>) -> Vec<Scored>,
+    ) -> Vec<Scored> {
+        self.candidates.allow(self.compiled.as_ref(), |allowed| {
+            search(&Probe {
+                vector,
+                k: wanted,
+                ef: self.ef,
+                allowed,
+            })
+        })
+    }
+
+    /// The exact scan of rows that are not single floats, or not compared with one vector.
+    fn scan(&self, wanted: usize, mut score: impl FnMut(RowId) -> Option<f32>) -> Vec<Scored> {
+        let mut top = TopK::new(wanted);
+        let mut offer = |row: RowId| {
+            if let Some(score) = score(row) {
+                top.offer(row, score);
+            }
+        };
+        let bits = self.candidates.bits();
+        let allowed = |row: RowId| bits.is_none_or(|bits| bits.contains(row));
+        match (self.plan, &self.compiled) {
+            (Plan::FilteredScan, Some(compiled)) => {
+                let rows = compiled.rows(Some(&self.live.live()));
+                rows.iter().for_each(offer);
+            }
+            (_, Some(compiled)) => {
+                let rows = (0..self.vectors.rows() as u32).map(RowId);
+                rows.filter(|&row| allowed(row) && compiled.matches(row))
+                    .for_each(offer);
+            }
+            (_, None) => match bits {
+                Some(bits) => bits.iter().for_each(offer),
+                None => (0..self.vectors.rows() as u32)
+                    .map(RowId)
+                    .for_each(&mut offer),
+            },
+        }
+        top.into_sorted()
+    }
+}
+
+impl To<'_> {
+    /// How many times the usual candidates `index` has to be asked for; `None` when it is of no
+    /// use.
+    fn effort(self, index: &VectorIndex) -> Option<usize> {
+        match self {
+            Self::Vector(_) => Some(1),
+            Self::Examples(scorer) => {
+                let graph = graph_of(index).filter(|_| scorer.rows().is_some())?;
+                scorer.effort(graph.block().metric())
+            }
+        }
+    }
+}
+
+/// The index as a graph.
+fn graph_of(index: &VectorIndex) -> Option<&Hnsw> {
+    match index {
+        VectorIndex::Graph(graph) => Some(&graph.hnsw),
+        VectorIndex::Lists(_) | VectorIndex::Postings(_) => None,
     }
 }
 
@@ -248,45 +403,14 @@ fn few_rows(schema: &Schema, field: usize) -> usize {
     threshold_kb as usize * 1024 / row_bytes
 }
 
-/// The exact scan of rows that are not single floats. A sparse score of zero is as good as none.
-fn scan(
-    live: &LiveSegment,
-    vectors: &Vectors,
-    ask: &Nearest<'_>,
-    candidates: &Candidates<'_>,
-    compiled: Option<&Compiled<'_>>,
-    plan: Plan,
-) -> Vec<Scored> {
-    let mut comparison = Comparison::new(ask.vector, vectors).by(ask.params.metric);
-    let mut top = TopK::new(ask.wanted);
-    let mut offer = |row: RowId| {
-        if let Some(score) = comparison.hit(row) {
-            top.offer(row, score);
-        }
-    };
-    let allowed = |row: RowId| candidates.bits().is_none_or(|bits| bits.contains(row));
-    match (plan, compiled) {
-        (Plan::FilteredScan, Some(compiled)) => {
-            let rows = compiled.rows(Some(&live.live()));
-            rows.iter().for_each(offer);
-        }
-        (_, Some(compiled)) => {
-            let rows = (0..vectors.rows() as u32).map(RowId);
-            rows.filter(|&row| allowed(row) && compiled.matches(row))
-                .for_each(offer);
-        }
-        (_, None) => match candidates.bits() {
-            Some(bits) => bits.iter().for_each(offer),
-            None => (0..vectors.rows() as u32).map(RowId).for_each(&mut offer),
-        },
-    }
-    top.into_sorted()
-}
-
-fn ef(ask: &Nearest<'_>) -> usize {
+/// Candidates that a walk keeps: as many as asked, or `effort` times the usual.
+fn ef(ask: &Nearest<'_>, effort: usize) -> usize {
     match ask.params.ef {
         Some(ef) => (ef as usize).max(ask.wanted),
-        None => EF_DEFAULT.max(ask.wanted.saturating_mul(EF_PER_WANTED)),
+        None => {
+            let usual = EF_DEFAULT.max(ask.wanted.saturating_mul(EF_PER_WANTED));
+            usual.saturating_mul(effort)
+        }
     }
 }
 
@@ -353,24 +477,6 @@ impl<'a> Candidates<'a> {
 
     fn count(&self, vectors: &Vectors) -> usize {
         self.bits().map_or(vectors.rows(), BitSet::count)
-    }
-
-    /// Asks `search` for candidates that match.
-    fn ask(
-        &self,
-        ask: &Nearest<'_>,
-        vector: &[f32],
-        compiled: Option<&Compiled<'_>>,
-        search: impl FnOnce(&Probe<'_>) -> Vec<Scored>,
-    ) -> Vec<Scored> {
-        self.allow(compiled, |allowed| {
-            search(&Probe {
-                vector,
-                k: ask.wanted,
-                ef: ef(ask),
-                allowed,
-            })
-        })
     }
 
     /// Calls `search` with the candidates that match.

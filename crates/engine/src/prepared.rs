@@ -70,6 +70,14 @@ impl Prepared {
         })
     }
 
+    /// The vector as the one row that it is, of dense fields.
+    pub(crate) fn row(&self) -> Option<&[f32]> {
+        match self {
+            Self::Dense(row) => Some(row),
+            Self::Multi(_) | Self::Sparse(_) | Self::Binary(_) => None,
+        }
+    }
+
     /// A stored vector as a query.
     pub(crate) fn from_stored(vector: Vector) -> Self {
         match vector {

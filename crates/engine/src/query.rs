@@ -11,7 +11,7 @@
 //! | `formula` | scores that are computed from scores and payloads |
 
 mod diverse;
-mod examples;
+pub(crate) mod examples;
 mod formula;
 mod fusion;
 mod resolve;

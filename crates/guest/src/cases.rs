@@ -74,6 +74,10 @@ pub const CASES: &[Case] = &[
         run: collections::searches,
     },
     Case {
+        name: "engine, ranks by several vectors",
+        run: collections::examples,
+    },
+    Case {
         name: "engine, pages and counts",
         run: collections::pages,
     },

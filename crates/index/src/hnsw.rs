@@ -10,11 +10,13 @@ use bytes::Bytes;
 use kernels::code::CodeKernels;
 use rows::{BitSet, Scored, TopK};
 
+use crate::aligned::AlignedBytes;
+use crate::blend::{self, BlendProbe, BlendSpace};
 use crate::builder::{self, Input};
-use crate::codes::{self, Codes};
+use crate::codes::{self, Codes, Measure};
 use crate::graph::{self, Graph};
 use crate::open_error::OpenError;
-use crate::space::{FloatSpace, Space, with_code_space};
+use crate::space::{ByDot, ByL1, ByL2, CodeSpace, FloatSpace, Scoring, with_code_space};
 use crate::walk::{self, Filtering, Goal, Scratch, TWO_HOP_SHARE};
 use crate::walk_codes::WalkCodes;
 use crate::{Allowed, CodeKind, CodeUse, DenseBlock, Probe, flat};
@@ -200,7 +202,7 @@ impl Hnsw {
     }
 
     /// Walks in `space` and ranks what was found: again in `f32`, or by what `space` says.
-    fn search_in<S: Space>(
+    fn search_in<S: Scoring>(
         &self,
         space: &S,
         probe: &Probe<'_>,
@@ -216,9 +218,11 @@ impl Hnsw {
             },
             allowed: probe.allowed,
             filtering: self.filtering(&probe.allowed),
+            spread: false,
+            ceiling: None,
         };
         let entry = walk::descend(self.graph.levels_down(), self.graph.entry(), space);
-        walk::walk(self.graph.base(), entry, space, &goal, scratch);
+        walk::walk(self.graph.base(), &[entry], space, &goal, scratch);
         if codes.rescore {
             let rows = scratch.pool.allowed_rows().take(candidates);
             return flat::search_candidates(&self.block, probe.vector, rows, probe.k);
@@ -228,6 +232,118 @@ impl Hnsw {
             top.offer(row, space.score(distance));
         }
         top.into_sorted()
+    }
+
+    /// The allowed rows with the best score of several vectors, best first; ties by ascending row.
+    ///
+    /// Approximate, and the scores are exact unless `codes` asks for those of the codes. The walk
+    /// begins at the row that a descent by the score finds, at those that are found for each
+    /// vector alone, and at rows spread over the segment: such scores have many local best rows.
+    /// All rows that it keeps are compared again, because scores may be steep where codes are
+    /// coarse. When it comes back with fewer than `k`, all rows are compared.
+    ///
+    /// # Panics
+    /// When there is no vector or one has not the block's dimension.
+    pub fn search_blend(
+        &self,
+        probe: &BlendProbe<'_>,
+        codes: &CodeUse,
+        scratch: &mut Scratch,
+    ) -> Vec<Scored> {
+        assert!(!probe.vectors.is_empty(), "a blend of nothing");
+        let dim = self.block.dim();
+        let fits = probe.vectors.iter().all(|vector| vector.len() == dim);
+        assert!(fits, "query of the wrong dimension");
+        if probe.k == 0 || self.block.is_empty() {
+            return Vec::new();
+        }
+        let mut buffers = vec![AlignedBytes::default(); probe.vectors.len()];
+        let spaces = self.spaces(probe.vectors, codes, &mut buffers);
+        let space = BlendSpace::new(spaces, probe.blend);
+        let candidates = codes.oversampling.map(|_| self.candidates(probe.k, codes));
+        let ef = probe.ef.max(probe.k).max(candidates.unwrap_or(0));
+        let (levels, top) = (|| self.graph.levels_down(), self.graph.entry());
+        let goal = Goal {
+            ef,
+            allowed: probe.allowed,
+            filtering: self.filtering(&probe.allowed),
+            spread: true,
+            ceiling: probe.blend.ceiling().map(|promise| !promise),
+        };
+        let mut entries = vec![walk::descend(levels(), top, &space)];
+        for (at, one) in space.each().enumerate() {
+            let entry = walk::descend(levels(), top, one);
+            entries.push(entry);
+            let alone = Goal {
+                ef: (ef as f64 * probe.blend.share(at)) as usize,
+                spread: false,
+                ceiling: None,
+                ..goal
+            };
+            if alone.ef > 0 {
+                walk::walk(self.graph.base(), &[entry], one, &alone, scratch);
+                entries.extend(scratch.pool.allowed_rows().map(|row| row.0));
+            }
+        }
+        walk::walk(self.graph.base(), &entries, &space, &goal, scratch);
+        let rows = scratch.pool.allowed_rows();
+        let found = if codes.rescore {
+            blend::search_rows(&self.block, probe, rows.take(candidates.unwrap_or(ef)))
+        } else {
+            let mut top = TopK::new(probe.k);
+            for row in rows {
+                top.offer(row, space.estimate(row.0));
+            }
+            top.into_sorted()
+        };
+        if found.len() < probe.k.min(self.block.len()) {
+            return blend::search(&self.block, probe);
+        }
+        found
+    }
+
+    /// The rows seen from each of `vectors`, through the codes or as they are; `buffers` are as
+    /// many.
+    fn spaces<'a>(
+        &'a self,
+        vectors: &'a [&'a [f32]],
+        codes: &CodeUse,
+        buffers: &'a mut [AlignedBytes],
+    ) -> Vec<Box<dyn Scoring + 'a>> {
+        let clipped = |bytes: &Codes| {
+            let share = |vector: &&[f32]| bytes.clipped_share(vector) > CLIPPED_SHARE_MAX;
+            vectors.iter().any(share)
+        };
+        let ignored = match &self.codes {
+            WalkCodes::Bytes(bytes) => codes.ignore || clipped(bytes),
+            WalkCodes::Product(_) | WalkCodes::Planes(_) => codes.ignore,
+        };
+        let space = |(vector, code): (&&'a [f32], &'a mut AlignedBytes)| {
+            let space: Box<dyn Scoring + 'a> = match &self.codes {
+                _ if ignored => Box::new(FloatSpace::new(&self.block, vector)),
+                WalkCodes::Bytes(bytes) => {
+                    let unit = bytes.encode_query(vector, code);
+                    self.code_space(bytes, code, unit)
+                }
+                WalkCodes::Product(product) => Box::new(product.space(vector, code)),
+                WalkCodes::Planes(planes) => Box::new(planes.space(vector, codes.query, code)),
+            };
+            space
+        };
+        vectors.iter().zip(buffers).map(space).collect()
+    }
+
+    fn code_space<'a>(
+        &self,
+        codes: &'a Codes,
+        query: &'a [u8],
+        unit: f32,
+    ) -> Box<dyn Scoring + 'a> {
+        match codes.measure() {
+            Measure::Dot => Box::new(CodeSpace::<ByDot>::new(codes, query, unit, self.kernels)),
+            Measure::L2 => Box::new(CodeSpace::<ByL2>::new(codes, query, unit, self.kernels)),
+            Measure::L1 => Box::new(CodeSpace::<ByL1>::new(codes, query, unit, self.kernels)),
+        }
     }
 
     /// Candidates to be compared again for `k` wanted rows.

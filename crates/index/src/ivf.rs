@@ -26,7 +26,7 @@ use crate::codes::{self, Codes};
 use crate::flat::Rows;
 use crate::hnsw::{Blocks, CLIPPED_SHARE_MAX, RESCORED_EXTRA};
 use crate::open_error::{self, OpenError};
-use crate::space::{Space, with_code_space};
+use crate::space::{Scoring, with_code_space};
 use crate::walk_codes::WalkCodes;
 use crate::{CodeKind, CodeUse, DenseBlock, Probe, Scratch, Similarity, flat};
 
@@ -349,7 +349,7 @@ impl Ivf {
         top.into_sorted()
     }
 
-    fn coded<S: Space>(
+    fn coded<S: Scoring>(
         &self,
         space: &S,
         probe: &Probe<'_>,

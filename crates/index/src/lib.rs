@@ -13,6 +13,7 @@
 //! summation order, so a row found by any has the same score to the bit, on every processor.
 
 mod aligned;
+mod blend;
 mod block;
 mod builder;
 mod clusters;
@@ -34,6 +35,7 @@ pub mod sparse;
 mod walk;
 mod walk_codes;
 
+pub use blend::{Blend, BlendProbe, promise_of};
 pub use block::DenseBlock;
 pub use code_kind::{CodeKind, CodeUse};
 pub use hnsw::{Hnsw, HnswParams};

@@ -26,7 +26,7 @@ use crate::block::BlockShape;
 use crate::code_kind::{CodeKind, bits_code};
 use crate::open_error::{self, OpenError};
 use crate::rotation::rotate;
-use crate::space::{Space, distance_of_score, score_of_distance};
+use crate::space::{Scoring, Space, distance_of_score, score_of_distance};
 
 /// First bytes of the block.
 pub(crate) const MAGIC: [u8; 8] = *b"SKPLANE1";
@@ -481,7 +481,9 @@ impl Space for PlaneSpace<'_> {
     fn prefetch(&self, row: u32) {
         prefetch(self.row(row));
     }
+}
 
+impl Scoring for PlaneSpace<'_> {
     fn score(&self, distance: u32) -> f32 {
         score_of_distance(distance)
     }

@@ -18,7 +18,7 @@ use crate::DenseBlock;
 use crate::aligned::{AlignedBytes, LINE_BYTES, whole_lines};
 use crate::block::BlockShape;
 use crate::open_error::{self, OpenError};
-use crate::space::{Space, distance_of_score, score_of_distance};
+use crate::space::{Scoring, Space, distance_of_score, score_of_distance};
 
 /// First bytes of the block.
 pub(crate) const MAGIC: [u8; 8] = *b"SKPRODU1";
@@ -330,7 +330,9 @@ impl Space for ProductSpace<'_> {
     fn prefetch(&self, row: u32) {
         prefetch(self.row(row));
     }
+}
 
+impl Scoring for ProductSpace<'_> {
     fn score(&self, distance: u32) -> f32 {
         score_of_distance(distance)
     }

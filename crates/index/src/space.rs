@@ -24,7 +24,10 @@ pub(crate) trait Space {
 
     /// Says that `row` will be compared soon.
     fn prefetch(&self, row: u32);
+}
 
+/// A space whose distances stand for scores.
+pub(crate) trait Scoring: Space {
     /// The score that a distance stands for, as near as this space knows it.
     fn score(&self, distance: u32) -> f32;
 }
@@ -188,7 +191,10 @@ impl<M: CodeMeasure> Space for CodeSpace<'_, M> {
     fn prefetch(&self, row: u32) {
         prefetch(self.row(row));
     }
+}
 
+impl<M: CodeMeasure> Scoring for CodeSpace<'_, M> {
+    #[inline]
     fn score(&self, distance: u32) -> f32 {
         M::steps(distance) * self.unit
     }
@@ -223,7 +229,9 @@ impl Space for FloatSpace<'_> {
     fn prefetch(&self, row: u32) {
         prefetch(self.block.stored(RowId(row)));
     }
+}
 
+impl Scoring for FloatSpace<'_> {
     fn score(&self, distance: u32) -> f32 {
         score_of_distance(distance)
     }

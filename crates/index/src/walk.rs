@@ -164,6 +164,13 @@ impl Pool {
         None
     }
 
+    /// Whether all that is kept is within `distance`, and nothing that is not can get in.
+    #[inline]
+    fn is_full_of(&self, distance: u32) -> bool {
+        let within = |&last: &u64| (last >> 32) as u32 <= distance;
+        self.hits >= self.ef && self.entries.last().is_some_and(within)
+    }
+
     /// The row that will be expanded next unless something nearer turns up.
     #[inline]
     fn peek(&self) -> Option<u32> {
@@ -191,7 +198,7 @@ impl Pool {
 
 /// Walks down the upper levels (top first) from `entry`: the row of level zero nearest to the
 /// query, as far as a greedy descent finds it.
-pub(crate) fn descend<'a, S: Space>(
+pub(crate) fn descend<'a, S: Space + ?Sized>(
     levels: impl Iterator<Item = LevelView<'a>>,
     entry: u32,
     space: &S,
@@ -234,11 +241,12 @@ pub(crate) enum Filtering {
     LookThrough,
 }
 
-/// Walks level zero from the row `entry`, which [`descend`] found. Afterwards `scratch.pool` holds
-/// what was found: up to `ef` allowed rows, nearest first, with the rows stepped on between them.
-pub(crate) fn walk<S: Space>(
+/// Walks level zero from the rows `entries`, which [`descend`] found. Afterwards `scratch.pool`
+/// holds what was found: up to `ef` allowed rows, nearest first, with the rows stepped on between
+/// them.
+pub(crate) fn walk<S: Space + ?Sized>(
     base: Base<'_>,
-    entry: u32,
+    entries: &[u32],
     space: &S,
     goal: &Goal<'_>,
     scratch: &mut Scratch,
@@ -248,17 +256,22 @@ pub(crate) fn walk<S: Space>(
     let mut walker = Walker {
         base,
         space,
+        ceiling: goal.ceiling,
         scratch,
     };
+    match (goal.filtering, goal.spread) {
+        (_, true) => walker.seed(&goal.allowed, base.rows(), crate::probe::SAMPLE_ROWS),
+        (Filtering::LookThrough, false) => walker.seed(&goal.allowed, base.rows(), SEED_ROWS),
+        (Filtering::StepOn, false) => {}
+    }
     match (goal.filtering, &goal.allowed) {
-        (Filtering::StepOn, Allowed::All) => walker.step(entry, |_| true),
+        (Filtering::StepOn, Allowed::All) => walker.step(entries, |_| true),
         (Filtering::StepOn, Allowed::Set(set)) => {
-            walker.step(entry, |row| set.contains(RowId(row)));
+            walker.step(entries, |row| set.contains(RowId(row)));
         }
-        (Filtering::StepOn, Allowed::Test(test)) => walker.step(entry, |row| test(RowId(row))),
+        (Filtering::StepOn, Allowed::Test(test)) => walker.step(entries, |row| test(RowId(row))),
         (Filtering::LookThrough, allowed) => {
-            walker.seed(allowed, base.rows());
-            walker.look_through(entry, |row| allowed.contains(RowId(row)));
+            walker.look_through(entries, |row| allowed.contains(RowId(row)));
         }
     }
 }
@@ -271,22 +284,31 @@ pub(crate) struct Goal<'a> {
     pub(crate) allowed: Allowed<'a>,
     /// What to do with the others.
     pub(crate) filtering: Filtering,
+    /// Whether to begin at rows spread over the segment too.
+    pub(crate) spread: bool,
+    /// The distance below which there is none, where many rows may have it: when as many as are
+    /// kept have been found, the walk ends. Without it, it would go on to equally near rows that
+    /// come before them, and there is no way that leads to those.
+    pub(crate) ceiling: Option<u32>,
 }
 
-struct Walker<'a, S> {
+struct Walker<'a, S: ?Sized> {
     base: Base<'a>,
     space: &'a S,
+    ceiling: Option<u32>,
     scratch: &'a mut Scratch,
 }
 
-impl<S: Space> Walker<'_, S> {
+impl<S: Space + ?Sized> Walker<'_, S> {
     /// Walks over all rows, counting the allowed ones.
-    fn step(&mut self, entry: u32, allowed: impl Fn(u32) -> bool) {
-        self.scratch.visited.insert(entry);
-        self.scratch
-            .pool
-            .offer(pack(self.space.distance(entry), entry, allowed(entry)));
-        while let Some(row) = self.scratch.pool.expand_next() {
+    fn step(&mut self, entries: &[u32], allowed: impl Fn(u32) -> bool) {
+        let Scratch { visited, pool, .. } = &mut *self.scratch;
+        for &entry in entries {
+            if visited.insert(entry) {
+                pool.offer(pack(self.space.distance(entry), entry, allowed(entry)));
+            }
+        }
+        while let Some(row) = self.next() {
             if let Some(next) = self.scratch.pool.peek() {
                 self.base.prefetch(next);
             }
@@ -304,21 +326,33 @@ impl<S: Space> Walker<'_, S> {
     }
 
     /// Walks over allowed rows only, following the links of the others as if they were one's own.
-    fn look_through(&mut self, entry: u32, allowed: impl Fn(u32) -> bool) {
-        self.scratch.batch.clear();
-        // A seed may be the entry: then it is in the pool already.
-        if self.scratch.visited.insert(entry) {
-            if allowed(entry) {
-                self.scratch.batch.push(entry);
-            } else {
-                self.gather_through(entry, &allowed);
+    fn look_through(&mut self, entries: &[u32], allowed: impl Fn(u32) -> bool) {
+        for &entry in entries {
+            self.scratch.batch.clear();
+            // A seed may be the entry: then it is in the pool already.
+            if self.scratch.visited.insert(entry) {
+                if allowed(entry) {
+                    self.scratch.batch.push(entry);
+                } else {
+                    self.gather_through(entry, &allowed);
+                }
             }
+            self.offer_batch(&|_| true);
         }
-        self.offer_batch(&|_| true);
-        while let Some(row) = self.scratch.pool.expand_next() {
+        while let Some(row) = self.next() {
             self.scratch.batch.clear();
             self.gather_through(row, &allowed);
             self.offer_batch(&|_| true);
+        }
+    }
+
+    /// The row to go on from, if there is a reason to go on.
+    #[inline]
+    fn next(&mut self) -> Option<u32> {
+        let pool = &mut self.scratch.pool;
+        match self.ceiling {
+            Some(ceiling) if pool.is_full_of(ceiling) => None,
+            Some(_) | None => pool.expand_next(),
         }
     }
 
@@ -359,8 +393,8 @@ impl<S: Space> Walker<'_, S> {
         }
     }
 
-    /// Puts a few allowed rows, spread over the segment, into the pool.
-    fn seed(&mut self, allowed: &Allowed<'_>, rows: usize) {
+    /// Puts up to `most` allowed rows, spread over the segment, into the pool.
+    fn seed(&mut self, allowed: &Allowed<'_>, rows: usize, most: usize) {
         self.scratch.batch.clear();
         let sampled = rows.min(crate::probe::SAMPLE_ROWS);
         for at in 0..sampled {
@@ -368,7 +402,7 @@ impl<S: Space> Walker<'_, S> {
             if allowed.contains(row) && self.scratch.visited.insert(row.0) {
                 self.scratch.batch.push(row.0);
             }
-            if self.scratch.batch.len() == SEED_ROWS {
+            if self.scratch.batch.len() == most {
                 break;
             }
         }

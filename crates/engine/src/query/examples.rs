@@ -6,7 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use model::{Error, MultiVector, Rank, SparseVector, Strategy, Vector, VectorQuery};
+use index::{Blend, promise_of};
+use model::{Error, Metric, MultiVector, Rank, SparseVector, Strategy, Vector, VectorQuery};
 use rows::RowId;
 
 use crate::prepared::{Comparison, Prepared};
@@ -15,8 +16,21 @@ use crate::vectors::Vectors;
 /// A row equally near to both sides of a pair is a little on the wrong side.
 const MARGIN: f32 = f32::EPSILON;
 
+/// Walks keep so many times the candidates of a nearest search for what lies where no example is:
+/// along a direction, or on one side of pairs.
+const EFFORT: usize = 3;
+
+/// As [`EFFORT`], for what lies at the far end of the rows.
+const EFFORT_FAR: usize = 6;
+
+/// Pairs of a discovery that a walk with [`EFFORT`] finds its way between.
+const PAIRS_FEW: usize = 3;
+
+/// Pairs of a discovery that one with [`EFFORT_FAR`] does.
+const PAIRS_MAX: usize = 6;
+
 /// Examples, and how the similarities to them become one score.
-pub(super) struct Scorer {
+pub(crate) struct Scorer {
     examples: Vec<Prepared>,
     combine: Combine,
 }
@@ -87,7 +101,7 @@ impl Scorer {
     }
 
     /// The rows of one block seen from each example.
-    pub(super) fn compare<'a>(&'a self, vectors: &'a Vectors) -> Comparisons<'a> {
+    pub(crate) fn compare<'a>(&'a self, vectors: &'a Vectors) -> Comparisons<'a> {
         let compare = |example| Comparison::new(example, vectors);
         Comparisons {
             each: self.examples.iter().map(compare).collect(),
@@ -95,8 +109,42 @@ impl Scorer {
         }
     }
 
+    /// The examples as single rows; `None` when there are none or they are not such.
+    pub(crate) fn rows(&self) -> Option<Vec<&[f32]>> {
+        let rows: Option<Vec<&[f32]>> = self.examples.iter().map(Prepared::row).collect();
+        rows.filter(|rows| !rows.is_empty())
+    }
+
+    /// How many times the candidates of a nearest search a walk over rows compared by `metric`
+    /// has to keep to find about 95 of 100 of the best rows; `None` when more would be needed
+    /// than a scan costs. The figures are those of `docs/decisions/0110-ranks-on-graphs.md`.
+    pub(crate) fn effort(&self, metric: Metric) -> Option<usize> {
+        let lengths_differ = metric == Metric::Dot;
+        // The farthest rows are the nearest ones of the opposite direction, where there is one.
+        let far = (metric == Metric::Cosine).then_some(EFFORT_FAR);
+        match &self.combine {
+            Combine::Best(0) => far,
+            Combine::Best(_) if lengths_differ => Some(2),
+            Combine::Best(_) | Combine::Context => Some(1),
+            Combine::Sum(wanted) if 2 * wanted <= self.examples.len() => far,
+            Combine::Sum(_) if lengths_differ => Some(EFFORT_FAR),
+            Combine::Feedback { target, .. } if *target <= 0.0 => far,
+            Combine::Sum(_) | Combine::Feedback { .. } => Some(EFFORT),
+            Combine::Discover => match self.examples.len() / 2 {
+                pairs if pairs > PAIRS_MAX || (pairs > 1 && lengths_differ) => None,
+                pairs if pairs > PAIRS_FEW => Some(EFFORT_FAR),
+                _ => Some(EFFORT),
+            },
+        }
+    }
+
+    /// How the similarities to them become a score.
+    pub(crate) fn blend(&self) -> &dyn Blend {
+        &self.combine
+    }
+
     /// The score of `row`, which carries a vector.
-    pub(super) fn score(&self, comparisons: &mut Comparisons<'_>, row: RowId) -> f32 {
+    pub(crate) fn score(&self, comparisons: &mut Comparisons<'_>, row: RowId) -> f32 {
         let Comparisons { each, similarities } = comparisons;
         similarities.clear();
         // Nothing in common is no similarity.
@@ -107,18 +155,16 @@ impl Scorer {
 }
 
 /// Rows seen from the examples of one [`Scorer`].
-pub(super) struct Comparisons<'a> {
+pub(crate) struct Comparisons<'a> {
     each: Vec<Comparison<'a>>,
     similarities: Vec<f32>,
 }
 
-impl Combine {
+impl Blend for Combine {
     fn score(&self, similarities: &[f32]) -> f32 {
         match self {
             Self::Best(wanted) => {
-                let (like, unlike) = similarities.split_at(*wanted);
-                let max = |of: &[f32]| of.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-                let (like, unlike) = (max(like), max(unlike));
+                let (like, unlike) = best_of(similarities, *wanted);
                 if like > unlike {
                     sigmoid(like)
                 } else {
@@ -131,13 +177,7 @@ impl Combine {
             }
             Self::Discover => {
                 let (target, context) = similarities.split_at(1);
-                let side = |pair: &[f32]| match pair[0].total_cmp(&pair[1]) {
-                    core::cmp::Ordering::Greater => 1.0,
-                    core::cmp::Ordering::Equal => 0.0,
-                    core::cmp::Ordering::Less => -1.0,
-                };
-                let sides: f32 = context.chunks_exact(2).map(side).sum();
-                sides + sigmoid(target[0])
+                sides(context) + sigmoid(target[0])
             }
             Self::Context => {
                 let loss = |pair: &[f32]| soft_sign((pair[0] - pair[1] - MARGIN).min(0.0));
@@ -151,6 +191,76 @@ impl Combine {
             }
         }
     }
+
+    /// Where a score is a squashed similarity, the similarity itself: of long vectors the squashed
+    /// ones are rounded to a few numbers.
+    fn promise(&self, similarities: &[f32]) -> u32 {
+        match self {
+            Self::Best(wanted) => {
+                let (like, unlike) = best_of(similarities, *wanted);
+                if like > unlike {
+                    1 << 31 | promise_of(like) >> 1
+                } else {
+                    !promise_of(unlike) >> 1
+                }
+            }
+            Self::Discover => {
+                let (target, context) = similarities.split_at(1);
+                let pairs = context.len() / 2;
+                let right = (sides(context) as i64 + pairs as i64) as usize;
+                // One of up to 256 steps of the sides, and within it the target.
+                let step = if pairs < 128 {
+                    right
+                } else {
+                    right * 255 / (2 * pairs)
+                };
+                (step as u32) << 24 | promise_of(target[0]) >> 8
+            }
+            Self::Sum(_) | Self::Context | Self::Feedback { .. } => {
+                promise_of(self.score(similarities))
+            }
+        }
+    }
+
+    /// The best of several wanted examples are near one of them each, and of a walk that begins
+    /// near all only the rows near the most crowded are kept. What is looked for on the right
+    /// side of pairs is near the target, but not among the nearest: behind the other sides.
+    fn share(&self, at: usize) -> f64 {
+        match self {
+            Self::Best(wanted) if at < *wanted => 0.25,
+            Self::Discover if at == 0 => 2.0,
+            Self::Best(_)
+            | Self::Sum(_)
+            | Self::Discover
+            | Self::Context
+            | Self::Feedback { .. } => 0.0,
+        }
+    }
+
+    fn ceiling(&self) -> Option<u32> {
+        match self {
+            Self::Context => Some(promise_of(0.0)),
+            Self::Best(_) | Self::Sum(_) | Self::Discover | Self::Feedback { .. } => None,
+        }
+    }
+}
+
+/// The largest of the first `wanted` similarities and the largest of the others; minus infinity of
+/// none.
+fn best_of(similarities: &[f32], wanted: usize) -> (f32, f32) {
+    let (like, unlike) = similarities.split_at(wanted);
+    let max = |of: &[f32]| of.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    (max(like), max(unlike))
+}
+
+/// On how many more right sides than wrong ones of pairs a row is.
+fn sides(context: &[f32]) -> f32 {
+    let side = |pair: &[f32]| match pair[0].total_cmp(&pair[1]) {
+        core::cmp::Ordering::Greater => 1.0,
+        core::cmp::Ordering::Equal => 0.0,
+        core::cmp::Ordering::Less => -1.0,
+    };
+    context.chunks_exact(2).map(side).sum()
 }
 
 /// Between -1 and 1, without a division by zero and without an exponential.
@@ -286,6 +396,40 @@ mod tests {
         assert_eq!(score(&[0.0, 1.0]), -(1.0 + MARGIN) / (2.0 + MARGIN));
         let tie = score(&[1.0, 1.0]);
         assert!(tie < 0.0 && tie > -1e-6);
+    }
+
+    proptest::proptest! {
+        // A walk goes by promises, and what it finds is ranked by scores.
+        #[test]
+        fn promises_are_in_the_order_of_scores(
+            a in proptest::collection::vec(-9_i8..9, 5),
+            b in proptest::collection::vec(-9_i8..9, 5),
+            combine in proptest::sample::select(vec![
+                Combine::Best(0),
+                Combine::Best(3),
+                Combine::Sum(2),
+                Combine::Discover,
+                Combine::Feedback { target: 0.5, pairs: vec![(0, 1, 2.0)] },
+            ]),
+        ) {
+            let [a, b] = [a, b].map(|of| of.into_iter().map(f32::from).collect::<Vec<_>>());
+            let scores = combine.score(&a).partial_cmp(&combine.score(&b));
+            let promises = combine.promise(&a).cmp(&combine.promise(&b));
+            proptest::prop_assert_eq!(Some(promises), scores);
+        }
+    }
+
+    #[test]
+    fn nothing_is_better_than_the_right_side() {
+        let ceiling = Combine::Context.ceiling().expect("context has one");
+        assert_eq!(Combine::Context.promise(&[3.0, 1.0]), ceiling);
+        assert!(Combine::Context.promise(&[1.0, 1.0]) < ceiling);
+        // More pairs than there are steps of sides.
+        let many = |side: f32| {
+            let pairs = (0..300).flat_map(|_| [side, 0.0]);
+            Combine::Discover.promise(&[&[1.0][..], &pairs.collect::<Vec<_>>()].concat())
+        };
+        assert!(many(1.0) > many(0.0) && many(0.0) > many(-1.0));
     }
 
     #[test]

@@ -3,21 +3,17 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use filter::compile;
 use index::Similarity;
 use model::{
     Error, Filter, Metric, OrderBy, PointId, Prefetch, Rank, SearchParams, Strategy, Vector,
     VectorKind, VectorName, VectorQuery,
 };
-use rows::{RowId, TopK};
 
 use super::examples::{self, Scorer};
 use super::{Found, Hit, Run, Told, UNRANKED_SCORE, both, formula, fusion, told};
 use crate::collection::Place;
-use crate::plan::{self, Nearest};
+use crate::plan::{self, Nearest, To};
 use crate::prepared::{Comparison, Prepared};
-use crate::segment::LiveSegment;
-use crate::source::Source;
 
 /// One search of a search.
 pub(super) struct Stage<'a> {
@@ -172,7 +168,7 @@ impl Run<'_> {
         let corpus = stage.params.idf_corpus.as_ref();
         let query = self.collection.prepare(at, to, corpus)?;
         let hits = match among {
-            Among::Matching(filter) => self.nearest(stage, at, &query, *filter),
+            Among::Matching(filter) => self.nearest(stage, at, To::Vector(&query), *filter),
             Among::These(places) => self.compared(stage, at, &query, places),
         };
         let hits = self.collection.best(hits, stage.limit);
@@ -195,12 +191,12 @@ impl Run<'_> {
         &self,
         stage: &Stage<'_>,
         at: usize,
-        query: &Prepared,
+        to: To<'_>,
         filter: Option<&Filter>,
     ) -> Vec<Hit> {
         let ask = Nearest {
             field: at,
-            vector: query,
+            to,
             // Inputs are found too and then left out.
             wanted: stage.limit.saturating_add(self.inputs.len()),
             filter,
@@ -244,7 +240,7 @@ impl Run<'_> {
         hits
     }
 
-    /// By a score that depends on several vectors: every row is compared with each of them.
+    /// By a score that depends on several vectors.
     fn by_examples(
         &self,
         stage: &Stage<'_>,
@@ -257,32 +253,13 @@ impl Run<'_> {
         let corpus = stage.params.idf_corpus.as_ref();
         let prepare = |vector: &VectorQuery| self.collection.prepare(at, given(vector)?, corpus);
         let mut prepare = prepare;
-        let mut hits = Vec::new();
-        if let Some(scorer) = Scorer::new(rank, &mut prepare)? {
-            for (segment, live) in self.collection.segments().enumerate() {
-                let vectors = &live.segment.block.vectors[at];
-                let unindexed = live
-                    .segment
-                    .index_in_use(&self.collection.schema, at)
-                    .is_none()
-                    && vectors.dense().is_some();
-                if stage.params.indexed_only && unindexed {
-                    continue;
-                }
-                let rows = self.rows(among, segment, live);
-                let mut comparisons = scorer.compare(vectors);
-                let mut top = TopK::new(stage.limit);
-                for row in rows {
-                    if vectors.has(row) {
-                        top.offer(row, scorer.score(&mut comparisons, row));
-                    }
-                }
-                hits.extend(top.into_sorted().into_iter().map(|scored| {
-                    let row = scored.row;
-                    Hit::scored(Place { segment, row }, scored.score)
-                }));
+        let hits = match (Scorer::new(rank, &mut prepare)?, among) {
+            (None, _) => Vec::new(),
+            (Some(scorer), Among::Matching(filter)) => {
+                self.nearest(stage, at, To::Examples(&scorer), *filter)
             }
-        }
+            (Some(scorer), Among::These(places)) => self.scored(stage, at, &scorer, places),
+        };
         let hits = self.collection.best(hits, stage.limit);
         Ok(Found {
             hits: bounded(hits, stage.bound, kind.metric(), Told::Score),
@@ -290,25 +267,25 @@ impl Run<'_> {
         })
     }
 
-    /// The rows of one segment that are chosen among, ascending.
-    fn rows(&self, among: &Among<'_>, segment: usize, live: &LiveSegment) -> Vec<RowId> {
-        match among {
-            Among::These(places) => {
-                let here = places.iter().filter(|place| place.segment == segment);
-                here.map(|place| place.row).collect()
+    /// Each of `places` that carries a vector, by a score that depends on several.
+    fn scored(&self, stage: &Stage<'_>, at: usize, scorer: &Scorer, places: &[Place]) -> Vec<Hit> {
+        let schema = &self.collection.schema;
+        let mut hits = Vec::with_capacity(places.len());
+        for run in places.chunk_by(|a, b| a.segment == b.segment) {
+            let segment = &self.collection.segment(run[0].segment).segment;
+            let vectors = &segment.block.vectors[at];
+            let unindexed = vectors.dense().is_some() && segment.index_in_use(schema, at).is_none();
+            if stage.params.indexed_only && unindexed {
+                continue;
             }
-            Among::Matching(filter) => {
-                let rows = match filter {
-                    None => live.live(),
-                    Some(filter) => {
-                        let source = Source::new(&live.segment, &self.collection.schema);
-                        compile(filter, &source).rows(Some(&live.live()))
-                    }
-                };
-                let input = |row: RowId| self.inputs.contains(&Place { segment, row });
-                rows.iter().filter(|&row| !input(row)).collect()
-            }
+            let mut comparisons = scorer.compare(vectors);
+            hits.extend(
+                run.iter()
+                    .filter(|place| vectors.has(place.row))
+                    .map(|&place| Hit::scored(place, scorer.score(&mut comparisons, place.row))),
+            );
         }
+        hits
     }
 
     /// The best of `hits`, down to the bound.

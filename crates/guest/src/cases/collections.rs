@@ -5,8 +5,8 @@ use std::fmt::Write;
 use engine::{Collection, Plan, PlanSwitches, ScratchPool};
 use model::filter::Range;
 use model::{
-    CollectionRef, Direction, Filter, OrderBy, Rank, Reply, Scalar, Search, SearchParams, Select,
-    Test, Vector, VectorQuery,
+    CollectionRef, ContextPair, Direction, Feedback, Filter, OrderBy, Rank, Reply, Scalar,
+    ScoredPoint, Search, SearchParams, Select, Strategy, Test, Vector, VectorQuery,
 };
 
 use super::points::{DIM, field, lived_in, on, path};
@@ -32,16 +32,87 @@ pub(super) fn searches() -> String {
                         .search_with(&search, &scratch, switches)
                         .expect("a valid search");
                     write!(answers, "{name} without {without:?} ef {ef:?}:").expect(FITS);
-                    for hit in found {
-                        let (id, bits) = (&hit.record.id, hit.score.to_bits());
-                        write!(answers, " {id:?}:{bits:08x}").expect(FITS);
-                    }
-                    answers.push('\n');
+                    tell(&mut answers, &found);
                 }
             }
         }
     }
     answers
+}
+
+/// Ranks by several vectors, by walks and by scans.
+pub(super) fn examples() -> String {
+    let mut noise = Noise::new(23);
+    let collection = lived_in(&mut noise);
+    let scratch = ScratchPool::new();
+    let mut answers = String::new();
+    for vectors in noise.clustered(30, DIM).chunks_exact(5 * DIM) {
+        let mut vectors = vectors.chunks_exact(DIM);
+        let given = |row: &[f32]| VectorQuery::Vector(Vector::Dense(row.to_vec()));
+        let five: [VectorQuery; 5] =
+            std::array::from_fn(|_| vectors.next().map(given).expect("five rows"));
+        for rank in ranks(&five) {
+            for (name, filter) in filters() {
+                for without in [None, Some(Plan::Scan), Some(Plan::FilteredScan)] {
+                    let search = ranked(rank.clone(), filter.clone(), Some(60));
+                    let switches = PlanSwitches {
+                        without,
+                        ..PlanSwitches::default()
+                    };
+                    let found = collection
+                        .search_with(&search, &scratch, switches)
+                        .expect("a valid search");
+                    write!(answers, "{name} without {without:?}:").expect(FITS);
+                    tell(&mut answers, &found);
+                }
+            }
+        }
+    }
+    answers
+}
+
+/// One rank of each kind.
+fn ranks(of: &[VectorQuery; 5]) -> [Rank; 5] {
+    let [a, b, c, d, e] = of;
+    let pair = |positive: &VectorQuery, negative: &VectorQuery| ContextPair {
+        positive: positive.clone(),
+        negative: negative.clone(),
+    };
+    let recommend = |strategy| Rank::Recommend {
+        field: field(),
+        like: vec![a.clone(), b.clone(), c.clone()],
+        unlike: vec![d.clone(), e.clone()],
+        strategy,
+    };
+    [
+        recommend(Strategy::BestScore),
+        recommend(Strategy::SumScores),
+        Rank::Discover {
+            field: field(),
+            target: a.clone(),
+            context: vec![pair(b, c)],
+        },
+        Rank::Context {
+            field: field(),
+            context: vec![pair(a, b), pair(c, d)],
+        },
+        Rank::Feedback(Feedback {
+            field: field(),
+            target: a.clone(),
+            rated: vec![(b.clone(), 0.9), (c.clone(), 0.4), (d.clone(), 0.2)],
+            a: 0.8,
+            b: 0.6,
+            c: 0.4,
+        }),
+    ]
+}
+
+fn tell(answers: &mut String, found: &[ScoredPoint]) {
+    for hit in found {
+        let (id, bits) = (&hit.record.id, hit.score.to_bits());
+        write!(answers, " {id:?}:{bits:08x}").expect(FITS);
+    }
+    answers.push('\n');
 }
 
 /// Counts, pages by id and pages in the order of a value.
@@ -96,12 +167,17 @@ fn page(
 }
 
 fn nearest(query: &[f32], filter: Option<Filter>, ef: Option<u32>) -> Search {
+    let rank = Rank::Nearest {
+        field: field(),
+        to: VectorQuery::Vector(Vector::Dense(query.to_vec())),
+    };
+    ranked(rank, filter, ef)
+}
+
+fn ranked(rank: Rank, filter: Option<Filter>, ef: Option<u32>) -> Search {
     Search {
         collection: CollectionRef::in_default("any").expect("a valid name"),
-        rank: Some(Rank::Nearest {
-            field: field(),
-            to: VectorQuery::Vector(Vector::Dense(query.to_vec())),
-        }),
+        rank: Some(rank),
         filter,
         params: SearchParams {
             ef,

@@ -197,6 +197,8 @@ impl<'a, M: CodeMeasure + Sync> Build<'a, M> {
             ef: self.params.ef_construct,
             allowed: Allowed::All,
             filtering: Filtering::StepOn,
+            spread: false,
+            ceiling: None,
         };
         let per_upper = self.links.per_upper;
         // Levels are kept top first while building, and the first row is slot 0 of all of them.
@@ -207,7 +209,7 @@ impl<'a, M: CodeMeasure + Sync> Build<'a, M> {
             0
         };
         let entry = walk::descend(levels, entry, &space);
-        walk::walk(base, entry, &space, &goal, &mut work.walk);
+        walk::walk(base, &[entry], &space, &goal, &mut work.walk);
         work.candidates.clear();
         let found = work.walk.pool.distances();
         work.candidates
