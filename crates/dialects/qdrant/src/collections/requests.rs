@@ -183,7 +183,14 @@ impl WireCreate {
 impl WireUpdate {
     /// What changes in a collection of this schema.
     fn decode(self, schema: &Schema) -> Result<ConfigChange, Failure> {
-        let mut kept = Kept::read(schema)?;
+        let before = Kept::read(schema)?;
+        let mut kept = before.clone();
+        let mut named = Named {
+            hnsw: self.hnsw_config.is_some(),
+            codes: self.quantization_config.is_some(),
+            segments: self.optimizers_config.is_some(),
+            fields: BTreeMap::new(),
+        };
         if let Some(hnsw) = &self.hnsw_config {
             hnsw.check("hnsw_config")?;
             kept.hnsw = merge(&kept.hnsw, hnsw)?;
@@ -209,14 +216,18 @@ impl WireUpdate {
         }
         for (name, change) in self.vectors.unwrap_or_default() {
             fields::check_listed(schema, &name, false)?;
+            named.fields.insert(name.clone(), NamedOfField::of(&change));
             change_vector(&name, change, kept.vectors.entry(name.clone()).or_default())?;
         }
         for (name, change) in self.sparse_vectors.unwrap_or_default() {
             fields::check_listed(schema, &name, true)?;
+            named
+                .fields
+                .insert(name.clone(), NamedOfField::of_sparse(&change));
             let old = kept.sparse_vectors.entry(name).or_default();
             *old = old.changed(&change);
         }
-        derive(schema, &kept)
+        derive(schema, &before, &kept, &named)
     }
 }
 
@@ -253,37 +264,101 @@ fn change_vector(name: &str, change: VectorChange, extras: &mut Extras) -> Resul
     Ok(())
 }
 
-/// The change that makes `schema` follow from `kept`.
-fn derive(schema: &Schema, kept: &Kept) -> Result<ConfigChange, Failure> {
+/// What a request says something of. The rest stays as it is in the schema, where another dialect
+/// may have changed it since it was last said here.
+struct Named {
+    hnsw: bool,
+    codes: bool,
+    segments: bool,
+    fields: BTreeMap<String, NamedOfField>,
+}
+
+/// As [`Named`], of one field.
+#[derive(Clone, Copy, Default)]
+struct NamedOfField {
+    /// How its index is built.
+    index: bool,
+    codes: bool,
+    residency: bool,
+    modifier: bool,
+}
+
+impl NamedOfField {
+    fn of(change: &VectorChange) -> Self {
+        // The other settings of a graph hold for any index, or for none.
+        let builds = |hnsw: &Hnsw| hnsw.m.is_some() || hnsw.ef_construct.is_some();
+        Self {
+            index: change.hnsw_config.as_ref().is_some_and(builds),
+            codes: change.quantization_config.is_some(),
+            residency: change.on_disk.is_some() || change.memory.is_some(),
+            modifier: false,
+        }
+    }
+
+    fn of_sparse(change: &SparseExtras) -> Self {
+        Self {
+            index: change.postings().is_some(),
+            codes: false,
+            residency: change.index.is_some(),
+            modifier: change.modifier.is_some(),
+        }
+    }
+}
+
+/// The change that makes `schema`, which followed from `before`, follow from `kept`.
+fn derive(
+    schema: &Schema,
+    before: &Kept,
+    kept: &Kept,
+    named: &Named,
+) -> Result<ConfigChange, Failure> {
+    let hnsw_before = before.hnsw.over(HnswConfig::default());
     let hnsw = kept.hnsw.over(HnswConfig::default());
     let vectors = schema.vectors.iter().filter_map(|field| {
-        let name = field.name.clone();
-        if let Some(extras) = kept.sparse_vectors.get(name.as_str()) {
-            return Some(model::schema::VectorChange {
-                name,
-                index: extras.postings().map(Some),
-                quantization: None,
-                residency: Some(extras.residency()),
-                modifier: extras.modifier.map(WireModifier::decode),
-            });
-        }
-        let extras = kept.vectors.get(name.as_str())?;
-        Some(model::schema::VectorChange {
-            name,
-            index: extras.index(hnsw).map(Some),
-            quantization: Some(extras.quantization()),
-            residency: Some(extras.residency()),
+        let name = field.name.as_str();
+        let named = named.fields.get(name).copied().unwrap_or_default();
+        let mut change = model::schema::VectorChange {
+            name: field.name.clone(),
+            index: None,
+            quantization: None,
+            residency: None,
             modifier: None,
-        })
+        };
+        if let Some(extras) = kept.sparse_vectors.get(name) {
+            change.index = extras.postings().filter(|_| named.index).map(Some);
+            change.residency = named.residency.then(|| extras.residency());
+            let modifier = extras.modifier.filter(|_| named.modifier);
+            change.modifier = modifier.map(WireModifier::decode);
+        } else {
+            let extras = kept.vectors.get(name)?;
+            let old = before.vectors.get(name);
+            let old = old.and_then(|extras| extras.index(hnsw_before));
+            let new = extras.index(hnsw);
+            // A graph of this dialect follows the parameters of the collection; what another
+            // dialect chose in its place stays until a graph is asked for by name.
+            let ours = field.index == old && new != old;
+            change.index = new.filter(|_| ours || named.index).map(Some);
+            change.quantization = named.codes.then(|| extras.quantization());
+            change.residency = named.residency.then(|| extras.residency());
+        }
+        Some(change)
     });
+    let codes = || kept.quantization.as_ref().map(Quantization::decode);
     Ok(ConfigChange {
         derived_from: None,
-        hnsw: Some(hnsw),
-        quantization: Some(kept.quantization.as_ref().map(Quantization::decode)),
-        segments: Some(kept.optimizers.decode()),
-        vectors: vectors.collect(),
+        hnsw: named.hnsw.then_some(hnsw),
+        quantization: named.codes.then(codes),
+        segments: named.segments.then(|| kept.optimizers.decode()),
+        vectors: vectors.filter(says_something).collect(),
         attributes: Some(kept.write(&schema.attributes)?),
     })
+}
+
+fn says_something(change: &model::schema::VectorChange) -> bool {
+    change.index.is_some()
+        || change.quantization.is_some()
+        || change.residency.is_some()
+        || change.modifier.is_some()
 }
 
 /// `GET /collections`
@@ -368,5 +443,80 @@ pub(crate) async fn delete(call: &Call<'_>) -> Answer {
         | Outcome::Accepted => {
             Err(model::Error::internal("a drop was answered like another command").into())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{ClusterCount, IndexChoice, IvfConfig};
+
+    use super::*;
+
+    fn created(body: &str) -> Schema {
+        let wire: WireCreate = serde_json::from_str(body).expect("a body");
+        wire.decode().expect("a schema")
+    }
+
+    fn changed(schema: &Schema, body: &str) -> ConfigChange {
+        let wire: WireUpdate = serde_json::from_str(body).expect("a body");
+        wire.decode(schema).expect("a change")
+    }
+
+    fn graph(m: u16) -> IndexChoice {
+        IndexChoice::Graph(HnswConfig {
+            m,
+            ..HnswConfig::default()
+        })
+    }
+
+    #[test]
+    fn an_index_that_another_dialect_chose_stays() {
+        let lists = IndexChoice::Ivf(IvfConfig {
+            clusters: ClusterCount::Fixed(9),
+        });
+        let own = r#"{"vectors": {"size": 4, "distance": "Dot", "hnsw_config": {"m": 8}}}"#;
+        let none = r#"{"vectors": {"size": 4, "distance": "Dot"}}"#;
+        for (body, foreign) in [
+            (own, lists),
+            (none, lists),
+            (own, IndexChoice::Exact),
+            (own, graph(40)),
+        ] {
+            let mut schema = created(body);
+            schema.vectors[0].index = Some(foreign);
+            let scalar = model::Quantization::Scalar { quantile: None };
+            schema.vectors[0].quantization = Some(scalar);
+            for unnamed in [
+                r#"{"hnsw_config": {"m": 24, "ef_construct": 80}}"#,
+                r#"{"metadata": {"a": 1}, "optimizers_config": {"indexing_threshold": 5}}"#,
+                r#"{"vectors": {"": {"hnsw_config": {"on_disk": true}}}}"#,
+                "{}",
+            ] {
+                let change = changed(&schema, unnamed);
+                assert_eq!(change.vectors, [], "{body} {foreign:?} {unnamed}");
+            }
+            let named = changed(&schema, r#"{"vectors": {"": {"hnsw_config": {"m": 5}}}}"#);
+            assert_eq!(named.vectors[0].index, Some(Some(graph(5))));
+            assert_eq!(named.vectors[0].quantization, None);
+        }
+    }
+
+    #[test]
+    fn a_graph_of_its_own_follows_the_collection() {
+        let own = r#"{"vectors": {"size": 4, "distance": "Dot", "hnsw_config": {"m": 8}}}"#;
+        let change = changed(&created(own), r#"{"hnsw_config": {"ef_construct": 80}}"#);
+        let both = HnswConfig {
+            m: 8,
+            ef_construct: 80,
+            ..HnswConfig::default()
+        };
+        assert_eq!(
+            change.vectors[0].index,
+            Some(Some(IndexChoice::Graph(both)))
+        );
+        assert_eq!(change.hnsw.expect("it was named").ef_construct, 80);
+        assert_eq!(change.segments, None);
+        let change = changed(&created(own), r#"{"hnsw_config": {"m": 30}}"#);
+        assert_eq!(change.vectors, []);
     }
 }
