@@ -1,6 +1,6 @@
-//! How large filters are, and which of their keys have no index.
+//! How large filters are, and which of their keys, and of those of formulas, have no index.
 
-use model::{FieldKind, FieldPath, Filter, Scalar, Schema, Test};
+use model::{Expression, FieldKind, FieldPath, Filter, Scalar, Schema, Test};
 
 /// A condition of a filter, for whoever counts them.
 pub(crate) enum Leaf<'a> {
@@ -41,6 +41,64 @@ fn below<'a, E>(
     }
 }
 
+/// What a formula reads of a payload.
+pub(super) enum Read<'a> {
+    Condition(&'a Filter),
+    /// A value, which indexes of these kinds have.
+    Value(&'a FieldPath, &'static [FieldKind]),
+}
+
+/// Calls `visit` with all that `expression` reads.
+///
+/// # Errors
+/// The first of `visit`.
+pub(super) fn reads<'a, E>(
+    expression: &'a Expression,
+    visit: &mut impl FnMut(Read<'a>) -> Result<(), E>,
+) -> Result<(), E> {
+    match expression {
+        Expression::Number(_) | Expression::Score(_) => Ok(()),
+        Expression::Field(path) => {
+            visit(Read::Value(path, &[FieldKind::Integer, FieldKind::Float]))
+        }
+        Expression::GeoDistance { to, origin: _ } => visit(Read::Value(to, &[FieldKind::Geo])),
+        Expression::Datetime(path) => visit(Read::Value(path, &[FieldKind::Datetime])),
+        Expression::Condition(filter) => visit(Read::Condition(filter)),
+        Expression::Product(of) | Expression::Sum(of) => {
+            of.iter().try_for_each(|part| reads(part, visit))
+        }
+        Expression::Negate(of)
+        | Expression::Absolute(of)
+        | Expression::SquareRoot(of)
+        | Expression::Exponential(of)
+        | Expression::CommonLogarithm(of)
+        | Expression::NaturalLogarithm(of) => reads(of, visit),
+        Expression::Quotient { left, right, .. } => {
+            reads(left, visit)?;
+            reads(right, visit)
+        }
+        Expression::Power { base, exponent } => {
+            reads(base, visit)?;
+            reads(exponent, visit)
+        }
+        Expression::Decay { x, target, .. } => {
+            reads(x, visit)?;
+            target.iter().try_for_each(|target| reads(target, visit))
+        }
+    }
+}
+
+/// `path` and `kinds`, unless it has an index of one of them.
+pub(super) fn lacking<'a>(
+    path: &'a FieldPath,
+    kinds: &'static [FieldKind],
+    schema: &Schema,
+) -> Option<(&'a FieldPath, &'static [FieldKind])> {
+    let has = |kind: FieldKind| kinds.contains(&kind);
+    let index = schema.index(path);
+    (!index.is_some_and(|index| has(index.params.kind))).then_some((path, kinds))
+}
+
 /// The first key of `filter` without an index that answers its condition, and the kinds of index
 /// that would.
 pub(crate) fn unindexed(
@@ -51,10 +109,9 @@ pub(crate) fn unindexed(
         let Leaf::Field(path, test) = leaf else {
             return Ok(());
         };
-        let usable = usable(test);
-        match schema.index(&path) {
-            Some(index) if usable.contains(&index.params.kind) => Ok(()),
-            Some(_) | None => Err((path, usable)),
+        match lacking(&path, usable(test), schema) {
+            None => Ok(()),
+            Some((_, kinds)) => Err((path, kinds)),
         }
     });
     found.err()

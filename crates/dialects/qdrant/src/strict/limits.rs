@@ -3,12 +3,12 @@
 use core::cell::Cell;
 
 use model::{
-    CollectionSize, FieldKind, FieldPath, Filter, Prefetch, Schema, Search, SearchParams, Target,
-    Value, Vector, WriteOp,
+    CollectionSize, FieldKind, FieldPath, Filter, Formula, Prefetch, Rank, Schema, Search,
+    SearchParams, Target, Value, Vector, WriteOp,
 };
 
 use super::StrictMode;
-use super::filters::{self, Leaf};
+use super::filters::{self, Leaf, Read};
 use super::rates::Kind;
 use crate::collections;
 use crate::error::Failure;
@@ -160,7 +160,8 @@ impl<'a> Limits<'a> {
         oversampling: Option<f64>,
     ) -> Result<(), Failure> {
         self.operations.set(self.operations.get() + 1);
-        self.check_stage(search.limit, &search.params, search.filter.as_ref())?;
+        let (filter, rank) = (search.filter.as_ref(), search.rank.as_ref());
+        self.check_stage(search.limit, &search.params, filter, rank)?;
         if let (Some(factor), Some(max)) = (oversampling, self.limits.search_max_oversampling)
             && factor > max
         {
@@ -174,7 +175,8 @@ impl<'a> Limits<'a> {
 
     fn check_prefetches(&self, prefetch: &[Prefetch]) -> Result<(), Failure> {
         prefetch.iter().try_for_each(|inner| {
-            self.check_stage(inner.limit, &inner.params, inner.filter.as_ref())?;
+            let (filter, rank) = (inner.filter.as_ref(), inner.rank.as_ref());
+            self.check_stage(inner.limit, &inner.params, filter, rank)?;
             self.check_prefetches(&inner.prefetch)
         })
     }
@@ -184,9 +186,14 @@ impl<'a> Limits<'a> {
         limit: usize,
         params: &SearchParams,
         filter: Option<&Filter>,
+        rank: Option<&Rank>,
     ) -> Result<(), Failure> {
         self.check_limit(limit)?;
         self.check_read_filter(filter)?;
+        self.check_read_filter(params.idf_corpus.as_ref())?;
+        if let Some(Rank::Formula(formula)) = rank {
+            self.check_formula(formula)?;
+        }
         if params.exact && self.limits.search_allow_exact == Some(false) {
             return Err(refused("Exact search disabled!", "Set exact=false."));
         }
@@ -198,6 +205,36 @@ impl<'a> Limits<'a> {
     pub(crate) fn check_read_filter(&self, filter: Option<&Filter>) -> Result<(), Failure> {
         let unindexed = self.limits.unindexed_filtering_retrieve.unwrap_or(true);
         filter.map_or(Ok(()), |filter| self.check_filter(filter, unindexed))
+    }
+
+    /// What a formula reads: its conditions count together, as those of a filter do.
+    fn check_formula(&self, formula: &Formula) -> Result<(), Failure> {
+        let indexed_only = self.limits.unindexed_filtering_retrieve == Some(false);
+        let mut size = Size::default();
+        let mut lacking = None;
+        let read: Result<(), core::convert::Infallible> =
+            filters::reads(&formula.expression, &mut |read| {
+                let unindexed = match read {
+                    Read::Condition(filter) => {
+                        size.add(filter);
+                        filters::unindexed(filter, self.schema)
+                    }
+                    Read::Value(path, kinds) => filters::lacking(path, kinds, self.schema)
+                        .map(|(path, kinds)| (path.clone(), kinds)),
+                };
+                lacking = lacking.take().or(unindexed);
+                Ok(())
+            });
+        let Ok(()) = read;
+        self.check_filter_size(&size)?;
+        match lacking {
+            Some((path, kinds)) if indexed_only => Err(no_index(
+                &path,
+                kinds,
+                "Create an index for this key or use a different formula expression.",
+            )),
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// The key of a search in groups.
@@ -318,18 +355,21 @@ impl<'a> Limits<'a> {
     }
 
     fn check_filter(&self, filter: &Filter, unindexed: bool) -> Result<(), Failure> {
-        let (mut leaves, mut largest) = (0_u64, 0_u64);
-        let counted: Result<(), core::convert::Infallible> = filters::walk(filter, &mut |leaf| {
-            leaves += 1;
-            let size = match leaf {
-                Leaf::Field(_, test) => filters::size(test),
-                Leaf::Ids(ids) => ids,
-                Leaf::Other => 1,
-            };
-            largest = largest.max(size as u64);
-            Ok(())
-        });
-        let Ok(()) = counted;
+        let mut size = Size::default();
+        size.add(filter);
+        self.check_filter_size(&size)?;
+        match filters::unindexed(filter, self.schema) {
+            Some((path, kinds)) if !unindexed => Err(no_index(
+                &path,
+                kinds,
+                "Create an index for this key or use a different filter.",
+            )),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn check_filter_size(&self, size: &Size) -> Result<(), Failure> {
+        let Size { leaves, largest } = *size;
         self.conditions.set(self.conditions.get() + leaves);
         if let Some(max) = self.limits.filter_max_conditions.filter(|n| leaves > *n) {
             return Err(refused(
@@ -343,14 +383,35 @@ impl<'a> Limits<'a> {
                 "Reduce the size of your condition.",
             ));
         }
-        match filters::unindexed(filter, self.schema) {
-            Some((path, kinds)) if !unindexed => Err(no_index(&path, kinds)),
-            Some(_) | None => Ok(()),
-        }
+        Ok(())
     }
 }
 
-fn no_index(path: &FieldPath, kinds: &[FieldKind]) -> Failure {
+/// How large filters are.
+#[derive(Default)]
+struct Size {
+    leaves: u64,
+    /// Values of the largest condition.
+    largest: u64,
+}
+
+impl Size {
+    fn add(&mut self, filter: &Filter) {
+        let counted: Result<(), core::convert::Infallible> = filters::walk(filter, &mut |leaf| {
+            self.leaves += 1;
+            let size = match leaf {
+                Leaf::Field(_, test) => filters::size(test),
+                Leaf::Ids(ids) => ids,
+                Leaf::Other => 1,
+            };
+            self.largest = self.largest.max(size as u64);
+            Ok(())
+        });
+        let Ok(()) = counted;
+    }
+}
+
+fn no_index(path: &FieldPath, kinds: &[FieldKind], help: &str) -> Failure {
     let mut names: Vec<_> = kinds
         .iter()
         .map(|kind| collections::data_type(*kind))
@@ -361,6 +422,6 @@ fn no_index(path: &FieldPath, kinds: &[FieldKind]) -> Failure {
             "Index required but not found for \"{path}\" of one of the following types: [{}]",
             names.join(", ")
         ),
-        "Create an index for this key or use a different filter.",
+        help,
     )
 }
