@@ -196,12 +196,15 @@ def test_a_matrix_holds_the_nearest_of_its_sample(pair):
         for point in ids:
             others = m.Filter(must=[m.HasIdCondition(has_id=[i for i in ids if i != point])])
             stored = pair.theirs.retrieve(pair.name, [point], with_vectors=True)[0].vector
-            wanted = pair.theirs.query_points(
-                pair.name, query=stored, query_filter=others, limit=limit
+            found = pair.theirs.query_points(
+                pair.name, query=stored, query_filter=others, limit=sample
             ).points
+            scores = {p.id: p.score for p in found}
             ours = [(p.b, p.score) for p in pairs if p.a == point]
-            assert [b for b, _ in ours] == [w.id for w in wanted]
-            assert all(close(s, w.score) for (_, s), w in zip(ours, wanted, strict=True))
+            assert len({b for b, _ in ours}) == len(ours) == min(limit, len(found))
+            # Sums of rounded components may be equal, and then come in any order.
+            for (b, score), wanted in zip(ours, found, strict=False):
+                assert close(score, wanted.score) and close(score, scores[b])
     everything = pair.ours.search_matrix_offsets(pair.name, sample=1000, limit=2)
     oracle = pair.theirs.search_matrix_offsets(pair.name, sample=1000, limit=2)
     assert everything.ids == oracle.ids
