@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 pub use database::{
-    CollectionStats, CommitStats, Database, DatabaseStats, Host, JobStats, Options, SyncProgress,
-    UpkeepStats, list_objects, sync,
+    CollectionStats, CommitStats, Database, DatabaseStats, Host, JobStats, Options, Placing,
+    SyncProgress, UpkeepStats, list_objects, sync,
 };
 pub use dialects::all as dialects;
 pub use gateway;
@@ -22,7 +22,7 @@ use gateway::{Context, Files, Gateway};
 /// Settings of an [`App`].
 #[derive(Clone)]
 pub struct Config {
-    /// Of the database.
+    /// Of the database. Where bytes live is asked of the dialects, whatever is set here.
     pub database: Options,
     /// Of the gateway: keys, limits, origins.
     pub gateway: gateway::Config,
@@ -73,6 +73,14 @@ impl Clock for HostClock {
     }
 }
 
+/// Where the bytes of a collection should live, as the dialect says that its settings are in.
+fn placement(schema: &model::Schema) -> model::Placement {
+    let said = dialects::all().iter();
+    said.filter_map(|dialect| dialect.placement(schema))
+        .next()
+        .unwrap_or_default()
+}
+
 /// An open database with every dialect in front of it.
 pub struct App {
     database: Arc<Database>,
@@ -96,6 +104,10 @@ impl App {
             metrics,
             files,
         } = config;
+        let database = Options {
+            placing: Placing(placement),
+            ..database
+        };
         let database = Database::open(store, Arc::clone(&host), database).await?;
         let context = Context {
             clock: Arc::new(HostClock(host)),

@@ -39,6 +39,6 @@ mod sync;
 
 pub use database::{Database, Pinned};
 pub use host::Host;
-pub use options::Options;
+pub use options::{Options, Placing};
 pub use stats::{CollectionStats, CommitStats, DatabaseStats, JobStats, UpkeepStats};
 pub use sync::{SyncProgress, list_objects, sync};

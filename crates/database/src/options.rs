@@ -1,6 +1,9 @@
 //! Settings of a database.
 
+use std::fmt;
+
 use engine::JobPolicy;
+use model::{Placement, Schema};
 
 /// Settings of a database; the defaults suit a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +26,40 @@ pub struct Options {
     /// Whether nothing is written to the store, no background work is done, and every change is
     /// refused: for a copy that belongs to somebody else.
     pub read_only: bool,
+    /// Where the bytes of a collection should live.
+    pub placing: Placing,
+}
+
+/// Tells where the bytes of a collection of a schema should live.
+#[derive(Clone, Copy)]
+pub struct Placing(pub fn(&Schema) -> Placement);
+
+impl Placing {
+    /// What it tells of `schema`.
+    pub(crate) fn of(self, schema: &Schema) -> Placement {
+        (self.0)(schema)
+    }
+}
+
+impl Default for Placing {
+    /// Nothing is said of any collection.
+    fn default() -> Self {
+        Self(|_| Placement::default())
+    }
+}
+
+impl PartialEq for Placing {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::fn_addr_eq(self.0, other.0)
+    }
+}
+
+impl Eq for Placing {}
+
+impl fmt::Debug for Placing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Placing")
+    }
 }
 
 impl Default for Options {
@@ -35,6 +72,7 @@ impl Default for Options {
             log_tail_max: 256,
             orphan_grace_ms: 3_600_000,
             read_only: false,
+            placing: Placing::default(),
         }
     }
 }

@@ -30,6 +30,9 @@ pub(crate) struct RowBlock {
     payloads: Bytes,
 }
 
+/// The block that holds the payloads.
+pub(crate) const PAYLOADS: &str = "payloads";
+
 impl RowBlock {
     /// Number of rows.
     pub(crate) fn len(&self) -> u32 {
@@ -77,7 +80,7 @@ impl RowBlock {
         blocks.extend(self.ids.encode());
         blocks.push(("versions".to_owned(), self.versions.bytes().clone()));
         blocks.push(("payload_ends".to_owned(), self.payload_ends.bytes().clone()));
-        blocks.push(("payloads".to_owned(), self.payloads.clone()));
+        blocks.push((PAYLOADS.to_owned(), self.payloads.clone()));
         blocks.extend(self.vectors.iter().flat_map(Vectors::encode));
         blocks
     }
@@ -140,7 +143,7 @@ impl RowBlock {
         let versions = Array::<u64>::open(block("versions")?).ok_or(damaged("versions"))?;
         let payload_ends =
             Array::<u64>::open(block("payload_ends")?).ok_or(damaged("payload_ends"))?;
-        let payloads = block("payloads")?;
+        let payloads = block(PAYLOADS)?;
         let ids = Ids::open(&block)?;
         for (name, got) in [
             ("ids.num", ids.len()),

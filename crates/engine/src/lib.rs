@@ -44,7 +44,7 @@ pub use collection::{Collection, GrowingStats};
 pub use install::Installed;
 pub use job::{Job, JobKind, JobOutput, Progress};
 pub use manifest::{Manifest, SegmentManifest};
-pub use part::{Blocks, NewPart, PartKind, PartRef, SegmentId};
+pub use part::{BlockRole, Blocks, NewPart, PartKind, PartRef, SegmentId};
 pub use patience::{ENDLESS, Patience};
 pub use plan::{Plan, PlanSwitches};
 pub use policy::JobPolicy;

@@ -5,6 +5,8 @@ use std::fmt;
 use bytes::Bytes;
 use model::{FieldPath, VectorName};
 
+use crate::block::PAYLOADS;
+
 /// A sealed segment's name: a ULID chosen by whoever stores its parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SegmentId(pub u128);
@@ -24,9 +26,45 @@ pub enum PartKind {
     Column(FieldPath),
 }
 
+/// What a block of a part is, for who decides where it lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BlockRole {
+    /// Ids, versions and vectors.
+    Rows,
+    /// Payloads.
+    Payloads,
+    /// A graph, lists or postings.
+    Index,
+    /// The codes beside them.
+    Codes,
+    /// The column of a payload index.
+    Column,
+}
+
 impl PartKind {
+    /// What its block called `name` is.
+    pub fn role(&self, name: &str) -> BlockRole {
+        match self {
+            Self::Rows if name == PAYLOADS => BlockRole::Payloads,
+            Self::Rows => BlockRole::Rows,
+            Self::Hnsw(_) | Self::Lists(_) if name == index::CODES_BLOCK => BlockRole::Codes,
+            Self::Hnsw(_) | Self::Lists(_) | Self::Postings(_) => BlockRole::Index,
+            Self::Column(_) => BlockRole::Column,
+        }
+    }
+
+    /// What its blocks can be.
+    pub fn roles(&self) -> &'static [BlockRole] {
+        match self {
+            Self::Rows => &[BlockRole::Rows, BlockRole::Payloads],
+            Self::Hnsw(_) | Self::Lists(_) => &[BlockRole::Index, BlockRole::Codes],
+            Self::Postings(_) => &[BlockRole::Index],
+            Self::Column(_) => &[BlockRole::Column],
+        }
+    }
+
     /// The vector field that the part is an index of.
-    pub(crate) fn indexed(&self) -> Option<&VectorName> {
+    pub fn indexed(&self) -> Option<&VectorName> {
         match self {
             Self::Rows | Self::Column(_) => None,
             Self::Hnsw(field) | Self::Lists(field) | Self::Postings(field) => Some(field),

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::borrow::Cow;
 
 use http::{HeaderMap, Method};
-use model::{BoxFuture, Error, Executor};
+use model::{BoxFuture, Error, Executor, Placement, Schema};
 
 use crate::{Denied, Grant, Response, Route, TokenFault, access};
 
@@ -44,6 +44,13 @@ pub trait Dialect: Send + Sync {
     ) -> BoxFuture<'a, Result<Grant, Refusal>> {
         let _ = (claims, executor);
         Box::pin(core::future::ready(Err(Refusal::WrongKey)))
+    }
+
+    /// Where the bytes of a collection of this schema should live; `None` when this dialect keeps
+    /// nothing of it there.
+    fn placement(&self, schema: &Schema) -> Option<Placement> {
+        let _ = schema;
+        None
     }
 
     /// The key that a request brings, if any.

@@ -18,8 +18,8 @@ use crate::aligned::{AlignedBytes, LINE_BYTES};
 use crate::block::BlockShape;
 use crate::open_error::{self, OpenError};
 
-/// Name of the block that holds the codes.
-pub(crate) const BLOCK: &str = "codes";
+/// Name of the block that holds the codes beside a graph or lists.
+pub const BLOCK: &str = "codes";
 
 pub(crate) const MAGIC: [u8; 8] = *b"SKCODES1";
 const HEADER_BYTES: usize = LINE_BYTES;

@@ -38,6 +38,7 @@ mod walk_codes;
 pub use blend::{Blend, BlendProbe, promise_of};
 pub use block::DenseBlock;
 pub use code_kind::{CodeKind, CodeUse};
+pub use codes::BLOCK as CODES_BLOCK;
 pub use hnsw::{Hnsw, HnswParams};
 pub use ivf::Ivf;
 pub use probe::{Allowed, Probe};

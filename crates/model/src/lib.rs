@@ -20,6 +20,7 @@ pub mod metric;
 pub mod name;
 pub mod packed;
 pub mod path;
+pub mod placement;
 pub mod quantization;
 pub mod query;
 pub mod rank;
@@ -44,6 +45,7 @@ pub use metric::Metric;
 pub use name::{CollectionName, CollectionRef, DatabaseName, VectorName};
 pub use packed::{Packed, ValueRef};
 pub use path::{FieldPath, Step};
+pub use placement::Placement;
 pub use quantization::{CodeBits, ProductRatio, Quantization, QueryBits};
 pub use query::{
     CodeUse, Direction, LookupFrom, OrderBy, Prefetch, Query, Search, SearchParams, Select,

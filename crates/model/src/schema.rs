@@ -204,10 +204,10 @@ pub enum Modifier {
     Idf,
 }
 
-/// Where the full-precision rows of sealed segments live.
+/// Where bytes of sealed segments live, such as the full-precision rows of a vector field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Residency {
-    /// In the memory-mapped file; only codes and graph stay resident.
+    /// In the memory-mapped file; in memory in stores that cannot map.
     #[default]
     Mapped,
     /// Read into memory when the segment is opened.

@@ -13,7 +13,7 @@ use storage::snapshot::ObjectEntry;
 use storage::{BlobKey, Body, Ulid};
 
 use super::content::Content;
-use super::parts::{self, PartFile, PartSet};
+use super::parts::{self, PartFile, PartSet, Places};
 use super::{Live, manifest};
 use crate::journal::View;
 use crate::pins::Hold;
@@ -126,12 +126,12 @@ impl Live {
         let broken = || Error::new(ErrorKind::Internal, Subject::Storage, "sealing broke down");
         let (output, bodies) = made.await.unwrap_or_else(|_| Err(broken()))?;
         let store = &*self.shared.store;
+        let places = Places::of(&self.shared, view.state.collection.schema());
         let (mut opened, mut files) = (Vec::new(), Vec::new());
         for (kind, body) in bodies {
             let id = self.shared.new_id();
             parts::write(store, home, id, body).await?;
-            let access = parts::access(&kind, view.state.collection.schema());
-            let file = parts::read(store, home, id, access).await?;
+            let file = parts::read(store, home, id, &kind, &places).await?;
             let blocks = manifest::blocks(&kind, &file)?;
             let key = id.to_string();
             opened.push((PartRef { kind, key }, blocks));

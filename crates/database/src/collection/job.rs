@@ -13,7 +13,7 @@ use storage::container;
 use storage::{Body, Ulid};
 
 use super::content::Content;
-use super::parts::{self, PartFile};
+use super::parts::{self, PartFile, Places};
 use super::upkeep::LaneName;
 use super::{Live, manifest};
 use crate::journal::View;
@@ -212,12 +212,12 @@ async fn put_in_place(
     ids: &[Ulid],
 ) -> Result<(), Error> {
     let (store, prefix) = (&*live.shared.store, &live.prefix);
+    let places = Places::of(&live.shared, view.state.collection.schema());
     let mut files = Vec::new();
     let mut opened = Vec::new();
     for ((kind, body), id) in bodies.into_iter().zip(ids) {
         parts::write(store, prefix, *id, body).await?;
-        let access = parts::access(&kind, view.state.collection.schema());
-        let file = parts::read(store, prefix, *id, access).await?;
+        let file = parts::read(store, prefix, *id, &kind, &places).await?;
         let blocks = manifest::blocks(&kind, &file)?;
         opened.push((
             PartRef {

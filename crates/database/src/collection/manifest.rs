@@ -97,13 +97,18 @@ fn part_ref(part: PartEntry) -> PartRef {
 /// `Corrupt`.
 pub(super) fn blocks(kind: &PartKind, file: &PartFile) -> Result<Blocks, Error> {
     let container = &file.container;
-    let open = |name: &str| match kind {
-        PartKind::Rows if is_left_unread(name) => container.block_unverified(name),
-        PartKind::Rows
-        | PartKind::Hnsw(_)
-        | PartKind::Lists(_)
-        | PartKind::Postings(_)
-        | PartKind::Column(_) => container.block(name),
+    let open = |name: &str| {
+        if let Some(copy) = file.copies.get(name) {
+            return Ok(copy.clone());
+        }
+        match kind {
+            PartKind::Rows if is_left_unread(name) => container.block_unverified(name),
+            PartKind::Rows
+            | PartKind::Hnsw(_)
+            | PartKind::Lists(_)
+            | PartKind::Postings(_)
+            | PartKind::Column(_) => container.block(name),
+        }
     };
     let blocks = container.directory().blocks().iter();
     let blocks = blocks.map(|block| Ok((block.name.clone(), open(&block.name)?)));

@@ -5,12 +5,13 @@ use std::sync::{Arc, OnceLock};
 use engine::Collection;
 use futures::future::try_join_all;
 use model::{Error, Schema, WriteOp};
+use storage::BlobKey;
 use storage::codec::{self, CollectionState};
 use storage::log::{Entry, EntryKind, Log, LogError, Recovery, Replay};
 
 use super::content::Content;
 use super::garbage::Kept;
-use super::parts::{self, PartSet};
+use super::parts::{self, PartSet, Places};
 use super::upkeep::{self, Upkeep};
 use super::{Live, manifest, scrub};
 use crate::catalog::Registered;
@@ -30,25 +31,21 @@ pub(crate) async fn open(
 ) -> Result<Arc<Live>, Error> {
     let started_us = shared.host.monotonic_us();
     let prefix = collection_prefix(registered.id);
-    let recovery = Log::recover(Arc::clone(&shared.store), prefix.clone()).await?;
-    for key in &recovery.passed_over {
-        tracing::warn!(collection = %registered.name.name, %key, "a checkpoint is damaged");
+    let mut recovered = recover(shared, registered, &prefix, None).await?;
+    let schema = recovered.content.collection.schema();
+    if shared.store.maps() && Places::of(shared, schema) != recovered.places {
+        // Settings have changed since the checkpoint, by which its files were opened.
+        let schema = Schema::clone(schema);
+        recovered = recover(shared, registered, &prefix, Some(&schema)).await?;
     }
-    let Recovery {
-        checkpoint,
-        mut replay,
+    let Recovered {
+        replayed,
+        kept,
+        content,
+        damage,
+        replay,
         ..
-    } = recovery;
-    let mut kept = Kept::default();
-    let content = match &checkpoint {
-        None => empty(shared, registered)?,
-        Some(checkpoint) => {
-            let content = restore(shared, registered, &checkpoint.payload).await?;
-            kept.add(checkpoint.position, content.parts.keys().copied().collect());
-            content
-        }
-    };
-    let (content, damage) = replay_onto(content, &mut replay).await?;
+    } = recovered;
     let position = *replay.position();
     let view = View {
         state: content,
@@ -64,7 +61,6 @@ pub(crate) async fn open(
     } else if check_first {
         scrub::scrub(&*shared.store, &prefix, &parts).await?;
     }
-    let replayed = position.n - checkpoint.map_or(0, |checkpoint| checkpoint.position.n);
     let ms = shared.host.monotonic_us().saturating_sub(started_us) / 1000;
     tracing::info!(collection = %registered.name.name, replayed, ms, "opened");
     let live = assemble(shared, registered, view, kept, replay, damage);
@@ -73,6 +69,61 @@ pub(crate) async fn open(
     }
     upkeep::kick(&live);
     Ok(live)
+}
+
+/// A state that was recovered, and what it was recovered from.
+struct Recovered {
+    content: Content,
+    /// Where its part files were opened to.
+    places: Places,
+    damage: Option<Error>,
+    replay: Replay,
+    /// Log entries after the checkpoint.
+    replayed: u64,
+    kept: Kept,
+}
+
+/// Recovers the state. Its files are opened to where `placed_by` says; `None`: the schema of the
+/// checkpoint.
+async fn recover(
+    shared: &Shared,
+    registered: &Registered,
+    prefix: &BlobKey,
+    placed_by: Option<&Schema>,
+) -> Result<Recovered, Error> {
+    let recovery = Log::recover(Arc::clone(&shared.store), prefix.clone()).await?;
+    for key in &recovery.passed_over {
+        tracing::warn!(collection = %registered.name.name, %key, "a checkpoint is damaged");
+    }
+    let Recovery {
+        checkpoint,
+        mut replay,
+        ..
+    } = recovery;
+    let mut kept = Kept::default();
+    let (content, places) = match &checkpoint {
+        None => {
+            let content = empty(shared, registered)?;
+            let places = Places::of(shared, content.collection.schema());
+            (content, places)
+        }
+        Some(checkpoint) => {
+            let payload = &checkpoint.payload;
+            let (content, places) = restore(shared, registered, payload, placed_by).await?;
+            kept.add(checkpoint.position, content.parts.keys().copied().collect());
+            (content, places)
+        }
+    };
+    let (content, damage) = replay_onto(content, &mut replay).await?;
+    let checkpointed = checkpoint.map_or(0, |checkpoint| checkpoint.position.n);
+    Ok(Recovered {
+        content,
+        places,
+        damage,
+        replayed: replay.position().n - checkpointed,
+        replay,
+        kept,
+    })
 }
 
 fn assemble(
@@ -132,33 +183,37 @@ pub(crate) async fn check(
     registered: &Registered,
     payload: &[u8],
 ) -> Result<(), Error> {
-    restore(shared, registered, payload).await.map(|_| ())
+    restore(shared, registered, payload, None).await.map(|_| ())
 }
 
-/// The state that a checkpoint holds, its part files opened side by side.
+/// The state that a checkpoint holds, its part files opened side by side, and where to.
 async fn restore(
     shared: &Shared,
     registered: &Registered,
     payload: &[u8],
-) -> Result<Content, Error> {
+    placed_by: Option<&Schema>,
+) -> Result<(Content, Places), Error> {
     let state: CollectionState = codec::from_bytes(payload)?;
     let prefix = collection_prefix(registered.id);
+    let places = Places::of(shared, placed_by.unwrap_or(&state.schema));
+    let (prefix, placed) = (&prefix, &places);
     let files = state
         .segments
         .iter()
         .flat_map(|segment| &segment.parts)
-        .map(|part| {
-            let access = parts::access(&manifest::kind(&part.role), &state.schema);
-            parts::read(&*shared.store, &prefix, part.id, access)
+        .map(|part| async move {
+            let kind = manifest::kind(&part.role);
+            parts::read(&*shared.store, prefix, part.id, &kind, placed).await
         });
     let files = try_join_all(files).await?;
     let parts: PartSet = files.into_iter().map(|file| (file.id, file)).collect();
     let collection = manifest::restore(state, &parts)?;
-    Ok(Content {
+    let content = Content {
         collection,
         parts: Arc::new(parts),
         seal_bytes: shared.options.policy.seal_bytes,
-    })
+    };
+    Ok((content, places))
 }
 
 /// Applies the rest of the log. Gives the last good state and, if the log is damaged, how.

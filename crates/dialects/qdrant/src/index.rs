@@ -73,8 +73,8 @@ one_name!(
 );
 
 /// The options of a kind, and those of all kinds. Options of other kinds are passed over, as Qdrant
-/// does. Where the index lies and whether graphs follow it changes no answer: such options are
-/// shown again and have no effect.
+/// does. Where the index lies is read from what is shown again (`collections::placement`); whether
+/// graphs follow it has no effect.
 #[derive(Deserialize, Serialize)]
 struct Params<T, O> {
     r#type: T,

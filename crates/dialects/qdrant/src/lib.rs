@@ -61,7 +61,7 @@ mod value;
 mod vectors;
 
 use gateway::{BoxFuture, Dialect, Grant, Memory, Refusal, Response, Route};
-use model::Executor;
+use model::{Executor, Placement, Schema};
 
 /// The Qdrant REST interface.
 pub struct Qdrant;
@@ -77,6 +77,10 @@ impl Dialect for Qdrant {
 
     fn memory(&self) -> Memory {
         Box::new(memory::Remembered::default())
+    }
+
+    fn placement(&self, schema: &Schema) -> Option<Placement> {
+        collections::placement(schema)
     }
 
     fn token_grant<'a>(

@@ -20,7 +20,7 @@ use crate::error::Failure;
 use crate::value::{Shown, ShownObject, WireObject, WireValue};
 
 /// The name of the attribute.
-const ATTRIBUTE: &str = "qdrant";
+pub(super) const ATTRIBUTE: &str = "qdrant";
 
 /// `params` without the vectors.
 #[derive(Serialize, Deserialize, Clone, Debug, Default)]

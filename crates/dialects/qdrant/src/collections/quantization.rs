@@ -107,6 +107,16 @@ enum TurboBits {
 }
 
 impl Quantization {
+    /// `memory` and `always_ram`.
+    pub(super) fn place(&self) -> (Option<Memory>, Option<bool>) {
+        match self {
+            Self::Scalar(scalar) => (scalar.memory, scalar.always_ram),
+            Self::Product(product) => (product.memory, product.always_ram),
+            Self::Binary(binary) => (binary.memory, binary.always_ram),
+            Self::Turbo(turbo) => (turbo.memory, turbo.always_ram),
+        }
+    }
+
     pub(super) fn check(&self, at: &str) -> Result<(), Failure> {
         match self {
             Self::Scalar(scalar) => {

@@ -446,16 +446,18 @@ pub(crate) async fn delete(call: &Call<'_>) -> Answer {
     }
 }
 
+/// The schema of a collection that is created by `body`.
+#[cfg(test)]
+pub(super) fn created(body: &str) -> Schema {
+    let wire: WireCreate = serde_json::from_str(body).expect("a body");
+    wire.decode().expect("a schema")
+}
+
 #[cfg(test)]
 mod tests {
     use model::{ClusterCount, IndexChoice, IvfConfig};
 
     use super::*;
-
-    fn created(body: &str) -> Schema {
-        let wire: WireCreate = serde_json::from_str(body).expect("a body");
-        wire.decode().expect("a schema")
-    }
 
     fn changed(schema: &Schema, body: &str) -> ConfigChange {
         let wire: WireUpdate = serde_json::from_str(body).expect("a body");

@@ -6,6 +6,7 @@ use model::schema::VectorField;
 use model::{IndexChoice, Modifier, PostingsConfig, Residency, VectorKind, VectorName};
 use serde::{Deserialize, Serialize};
 
+use super::placement::said;
 use super::settings::Memory;
 use super::vectors::Datatype;
 use crate::error::Failure;
@@ -84,6 +85,12 @@ impl SparseExtras {
         let rows = self.index.as_ref()?.full_scan_threshold?;
         let full_scan_rows = u32::try_from(rows).unwrap_or(u32::MAX);
         Some(IndexChoice::Postings(PostingsConfig { full_scan_rows }))
+    }
+
+    /// Where the postings should live.
+    pub(super) fn place(&self) -> Option<Residency> {
+        let index = self.index.as_ref()?;
+        said(index.memory, index.on_disk)
     }
 
     /// Rows stay mapped unless the request says that they should be in memory.
