@@ -10,6 +10,8 @@
 //! Beside the objects there are `.lock`, held by the process that uses the directory, and
 //! `.staging`; keys cannot begin with a dot, so neither can be an object.
 
+#[cfg(target_os = "linux")]
+mod direct;
 mod lock;
 mod publish;
 mod reading;
@@ -166,11 +168,14 @@ impl BlobStore for LocalStore {
         key: &'a BlobKey,
         options: GetOptions,
     ) -> BoxFuture<'a, Result<Blob, BlobError>> {
-        let key = key.clone();
-        Box::pin(self.blocking(move |shared| {
-            reading::read(&shared.root.join(key.as_str()), options)
-                .map_err(|error| error.about(&key))
-        }))
+        Box::pin(async move {
+            let path = self.shared.root.join(key.as_str());
+            // The writer of a log asks after every commit for an object that is not there, and the
+            // system's cache of names says so sooner than another thread is awake.
+            reading::refuse_absent(&path).map_err(|error| error.about(key))?;
+            let read = move |_: &Shared| reading::read(&path, options);
+            self.blocking(read).await.map_err(|error| error.about(key))
+        })
     }
 
     fn size<'a>(&'a self, key: &'a BlobKey) -> BoxFuture<'a, Result<u64, BlobError>> {

@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use bytes::Bytes;
 use storage::{BlobError, BlobErrorKind, Body, PutIf};
 
+#[cfg(target_os = "linux")]
+use super::direct::DirectWriter;
 use super::io_error;
 
 const STAGING: &str = ".staging";
@@ -21,6 +23,8 @@ pub(super) struct Publisher {
     staged: AtomicU64,
     /// Whether unnamed files (`O_TMPFILE`) work here.
     unnamed: bool,
+    #[cfg(target_os = "linux")]
+    direct: DirectWriter,
     /// Set when a name was given but could not be synced. The system reports such a failure once
     /// and may then claim success for data that is gone, so nothing is acknowledged any more
     /// until a restart has read what is really there.
@@ -40,6 +44,8 @@ impl Publisher {
             staging,
             staged: AtomicU64::new(0),
             unnamed: true,
+            #[cfg(target_os = "linux")]
+            direct: DirectWriter::default(),
             broken: AtomicBool::new(false),
         };
         publisher.unnamed = publisher.probe().is_ok();
@@ -95,7 +101,7 @@ impl Publisher {
     /// Writes `body` to `path`; durable when it returns.
     pub(super) fn publish(&self, path: &Path, body: &Body, when: PutIf) -> Result<(), BlobError> {
         self.put_in_place(path, |folder| match when {
-            PutIf::Absent if self.unnamed => link_unnamed(folder, path, body),
+            PutIf::Absent if self.unnamed => self.link_unnamed(folder, path, body),
             PutIf::Absent => self.link_named(path, body),
             PutIf::Overwrite => self.rename_named(path, body),
         })
@@ -135,6 +141,29 @@ impl Publisher {
             let message = "a written file could not be synced";
             BlobError::new(BlobErrorKind::Unavailable, message).because(cause)
         })
+    }
+
+    /// A file without a name, which vanishes unless it is linked.
+    #[cfg(target_os = "linux")]
+    fn link_unnamed(&self, folder: &File, path: &Path, body: &Body) -> io::Result<()> {
+        use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, openat};
+        use std::os::fd::AsRawFd;
+
+        let name = path.file_name().expect("a key ends in a name");
+        let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+        let mode = Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::ROTH;
+        let mut file = File::from(openat(folder, ".", flags, mode)?);
+        let written = self.direct.write_blocks(&mut file, body)?;
+        write_all(&mut file, body.chunks(), written)?;
+        file.sync_data()?;
+        // Linking a descriptor itself takes a privilege; linking its name in /proc does not.
+        let source = format!("/proc/self/fd/{}", file.as_raw_fd());
+        Ok(linkat(CWD, source, folder, name, AtFlags::SYMLINK_FOLLOW)?)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn link_unnamed(&self, _folder: &File, _path: &Path, _body: &Body) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 
     fn link_named(&self, path: &Path, body: &Body) -> io::Result<()> {
@@ -182,7 +211,7 @@ pub(super) struct Staged {
 impl Staged {
     /// Appends `chunks`.
     pub(super) fn write(&mut self, chunks: &[Bytes]) -> Result<(), BlobError> {
-        write_all(&mut self.file, chunks).map_err(|cause| io_error("cannot write a file", cause))
+        write_all(&mut self.file, chunks, 0).map_err(|cause| io_error("cannot write a file", cause))
     }
 }
 
@@ -193,38 +222,17 @@ impl Drop for Staged {
     }
 }
 
-/// A file without a name, which vanishes unless it is linked.
-#[cfg(target_os = "linux")]
-fn link_unnamed(folder: &File, path: &Path, body: &Body) -> io::Result<()> {
-    use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, openat};
-    use std::os::fd::AsRawFd;
-
-    let name = path.file_name().expect("a key ends in a name");
-    let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
-    let mode = Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::ROTH;
-    let file = File::from(openat(folder, ".", flags, mode)?);
-    let kept = write_synced(file, body)?;
-    // Linking a descriptor itself takes a privilege; linking its name in /proc does not.
-    let source = format!("/proc/self/fd/{}", kept.as_raw_fd());
-    Ok(linkat(CWD, source, folder, name, AtFlags::SYMLINK_FOLLOW)?)
+fn write_synced(mut file: File, body: &Body) -> io::Result<()> {
+    write_all(&mut file, body.chunks(), 0)?;
+    file.sync_data()
 }
 
-#[cfg(not(target_os = "linux"))]
-fn link_unnamed(_folder: &File, _path: &Path, _body: &Body) -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
-}
-
-fn write_synced(mut file: File, body: &Body) -> io::Result<File> {
-    write_all(&mut file, body.chunks())?;
-    file.sync_data()?;
-    Ok(file)
-}
-
-fn write_all(file: &mut File, chunks: &[Bytes]) -> io::Result<()> {
+/// Appends `chunks` but for their first `skipped` bytes.
+fn write_all(file: &mut File, chunks: &[Bytes], skipped: usize) -> io::Result<()> {
     let mut slices: Vec<IoSlice<'_>> = chunks.iter().map(|chunk| IoSlice::new(chunk)).collect();
     let mut rest = &mut slices[..];
-    // Skips leading empty chunks, of which a write would report nothing written.
-    IoSlice::advance_slices(&mut rest, 0);
+    // Also skips leading empty chunks, of which a write would report nothing written.
+    IoSlice::advance_slices(&mut rest, skipped);
     while !rest.is_empty() {
         let next = rest.len().min(SLICES_MAX);
         match file.write_vectored(&rest[..next]) {
@@ -331,6 +339,35 @@ mod tests {
     fn unnamed_files_are_used_where_they_work() {
         let root = tempfile::tempdir().unwrap();
         assert!(Publisher::start(root.path()).unwrap().unnamed);
+    }
+
+    /// Bodies of every length on both sides of what passes by the page cache, in odd chunks.
+    #[test]
+    fn every_length_is_written_whole() {
+        let root = tempfile::tempdir().unwrap();
+        let publisher = Publisher::start(root.path()).unwrap();
+        let block = 4096;
+        for (at, len) in [
+            0,
+            1,
+            block,
+            31 * block,
+            32 * block - 1,
+            32 * block,
+            32 * block + 1,
+        ]
+        .into_iter()
+        .chain([100 * block + 77, 2048 * block, 2049 * block + 5])
+        .enumerate()
+        {
+            let bytes: Vec<u8> = (0..len).map(|i| (i * 7 + at) as u8).collect();
+            let chunks: Vec<Bytes> = bytes.chunks(70_001).map(Bytes::copy_from_slice).collect();
+            let path = root.path().join(at.to_string());
+            publisher
+                .publish(&path, &chunks.into(), PutIf::Absent)
+                .unwrap();
+            assert!(fs::read(&path).unwrap() == bytes, "{len} bytes");
+        }
     }
 
     #[test]

@@ -20,6 +20,15 @@ const MAPPED_BYTES_MIN: u64 = 64 << 10;
 /// a graph is walked all over, and small pages cost a fifth of a search in address translation.
 const HUGE_BYTES_MIN: usize = 4 << 20;
 
+/// The error of a [`read`] where there is no such name.
+pub(super) fn refuse_absent(path: &Path) -> Result<(), BlobError> {
+    match fs::symlink_metadata(path) {
+        Err(cause) if names_no_object(&cause) => Err(missing(cause)),
+        // Whatever else there is to say, reading says it.
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
 pub(super) fn read(path: &Path, options: GetOptions) -> Result<Blob, BlobError> {
     let file = File::open(path).map_err(missing)?;
     let size = file_size(&file.metadata().map_err(missing)?)?;
