@@ -426,6 +426,10 @@ impl State for Catalog {
         Ok((next, outcome))
     }
 
+    fn tidied(&self) -> Option<Self> {
+        None
+    }
+
     fn is_saturated(&self) -> bool {
         false
     }

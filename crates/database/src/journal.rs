@@ -36,6 +36,9 @@ pub(crate) trait State: Clone + Send + Sync + 'static {
     /// The value after `change`. Pure: replaying a log must give the same value again.
     fn apply(&self, change: &Self::Change) -> Result<(Self, Self::Answer), Error>;
 
+    /// The same value, laid out better for those who come next; `None` when it is well as it is.
+    fn tidied(&self) -> Option<Self>;
+
     /// Whether changes must wait until background work has caught up.
     fn is_saturated(&self) -> bool;
 }

@@ -1,9 +1,12 @@
 //! Growing data: a list of blocks of which neighbours of similar size are merged.
 //!
-//! Every commit adds one block. When four neighbours are of about one size they become one, as a
-//! counter in base four carries: there are never more than a few blocks per power of four, and a
+//! Every operation adds one block. When four neighbours are of about one size they become one, as
+//! a counter in base four carries: there are never more than a few blocks per power of four, and a
 //! row is copied once per power. Blocks beyond [`FROZEN_BYTES`] are left alone until they are
-//! sealed, which bounds the time that any single write can take.
+//! sealed, which bounds the time that any single merge can take.
+//!
+//! Nobody waits for a merge that can come later: it is due when the callers have their answers,
+//! and only many operations at once make it part of the last of them.
 
 use model::{Error, Schema};
 use rows::RowSet;
@@ -14,10 +17,13 @@ use crate::segment::{LiveSegment, Segment};
 /// Neighbours of one size that are merged.
 const FAN_IN: usize = 4;
 
+/// So many are merged at once, without waiting for a better moment.
+const OVERDUE: usize = 4 * FAN_IN;
+
 /// Blocks of at least so many bytes are not merged any more.
 const FROZEN_BYTES: usize = 4 << 20;
 
-/// Adds `block` as the newest and merges what has become mergeable.
+/// Adds `block` as the newest, and merges what nobody has merged for too long.
 pub(crate) fn push(
     growing: &mut Vec<LiveSegment>,
     block: RowBlock,
@@ -27,7 +33,24 @@ pub(crate) fn push(
     if block.len() > 0 {
         growing.push(LiveSegment::new(Segment::growing(block)));
     }
-    while let Some(from) = mergeable(growing) {
+    merge_runs(growing, OVERDUE, schema)?;
+    Ok(())
+}
+
+/// Merges what has become mergeable; whether there was anything.
+pub(crate) fn tidy(growing: &mut Vec<LiveSegment>, schema: &Schema) -> Result<bool, Error> {
+    merge_runs(growing, FAN_IN, schema)
+}
+
+/// Merges runs of at least `fan_in` neighbours of one size; whether there was one.
+fn merge_runs(
+    growing: &mut Vec<LiveSegment>,
+    fan_in: usize,
+    schema: &Schema,
+) -> Result<bool, Error> {
+    let mut found = false;
+    while let Some(from) = mergeable(growing, fan_in) {
+        found = true;
         let merged = merge(&growing[from..], schema)?;
         let hidden = concealed(&growing[from..], &merged);
         growing.truncate(from);
@@ -38,7 +61,7 @@ pub(crate) fn push(
             merged.concealing(hidden)
         });
     }
-    Ok(())
+    Ok(found)
 }
 
 /// The rows of `merged` that are concealed in the segments that it was made of.
@@ -60,7 +83,7 @@ pub(crate) fn merge(segments: &[LiveSegment], schema: &Schema) -> Result<RowBloc
 }
 
 /// Where the newest blocks begin that should become one.
-fn mergeable(growing: &[LiveSegment]) -> Option<usize> {
+fn mergeable(growing: &[LiveSegment], fan_in: usize) -> Option<usize> {
     let size = |segment: &LiveSegment| segment.kept_rows().max(1).ilog2() / FAN_IN.ilog2();
     let newest = size(growing.last()?);
     let run = growing
@@ -70,5 +93,5 @@ fn mergeable(growing: &[LiveSegment]) -> Option<usize> {
             segment.segment.block.bytes_len() < FROZEN_BYTES && size(segment) <= newest
         })
         .count();
-    (run >= FAN_IN).then(|| growing.len() - run)
+    (run >= fan_in).then(|| growing.len() - run)
 }

@@ -66,6 +66,18 @@ impl Collection {
             WriteOp::Purge => draft.purge(),
         }
     }
+
+    /// The state with growing rows laid together where many small blocks have gathered; `None`
+    /// when there is nothing to do. Answers are the same before and after. Due after every commit,
+    /// or searches look through more and more blocks.
+    ///
+    /// # Errors
+    /// `Internal` when a block cannot be made.
+    pub fn tidied(&self) -> Result<Option<Self>, Error> {
+        let mut new = self.clone();
+        let changed = growing::tidy(&mut new.growing, &new.schema)?;
+        Ok(changed.then_some(new))
+    }
 }
 
 /// A state in the making: what one operation deletes and writes.

@@ -251,17 +251,24 @@ fn walks_find_what_scans_find_and_every_plan_gives_the_same_scores() {
 
 #[test]
 fn single_writes_leave_few_segments_and_no_dead_rows_behind() {
-    let mut collection = Collection::create(schema(Metric::Dot)).unwrap();
-    for step in 0..1000 {
-        // Every point is written twice.
-        let write = upsert(vec![point(step % 500, step)]);
-        collection = collection.apply(&write).unwrap();
-        let info = collection.info(&CollectionName::new("c").unwrap());
-        assert!(info.segments <= 20, "{} after {step} writes", info.segments);
+    for (tidies, segments_max) in [(true, 20), (false, 50)] {
+        let mut collection = Collection::create(schema(Metric::Dot)).unwrap();
+        for step in 0..1000 {
+            // Every point is written twice.
+            let write = upsert(vec![point(step % 500, step)]);
+            collection = collection.apply(&write).unwrap();
+            if tidies && let Some(tidied) = collection.tidied().unwrap() {
+                assert_eq!(tidied.points(), collection.points());
+                assert!(tidied.tidied().unwrap().is_none());
+                collection = tidied;
+            }
+            let segments = collection.segment_count();
+            assert!(segments <= segments_max, "{segments} after {step} writes");
+        }
+        assert_eq!(collection.points(), 500);
+        let bytes_per_row = collection.growing().bytes / collection.growing().rows;
+        assert!(bytes_per_row < 3 * 4 * DIM as u64, "{bytes_per_row} bytes");
     }
-    assert_eq!(collection.points(), 500);
-    let bytes_per_row = collection.growing().bytes / collection.growing().rows;
-    assert!(bytes_per_row < 3 * 4 * DIM as u64, "{bytes_per_row} bytes");
 }
 
 #[test]

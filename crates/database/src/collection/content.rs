@@ -74,6 +74,18 @@ impl State for Content {
         Ok((next, operation))
     }
 
+    fn tidied(&self) -> Option<Self> {
+        let collection = self.collection.tidied().unwrap_or_else(|error| {
+            // The rows stay where they are, which is slower and nothing else.
+            tracing::error!(%error, "growing rows were not laid together");
+            None
+        });
+        collection.map(|collection| Self {
+            collection,
+            ..self.clone()
+        })
+    }
+
     fn is_saturated(&self) -> bool {
         let growing = self.collection.growing();
         // Without live rows there is nothing to seal, and nothing to wait for.

@@ -1,6 +1,8 @@
 //! The one writer of a journal.
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 
 use bytes::Bytes;
 use futures::channel::oneshot;
@@ -122,6 +124,17 @@ impl<S: State> Committer<S> {
         for (reply, answer, _) in accepted {
             drop(reply.send(outcome.clone().map(|()| answer)));
         }
+        // Those who were answered go on before anything else is done.
+        yield_once().await;
+        self.tidy();
+    }
+
+    /// Publishes the state in a better layout, if there is one.
+    fn tidy(&self) {
+        let view = self.journal.view.load_full();
+        if let Some(state) = view.state.tidied() {
+            self.journal.publish(state, view.position, Cause::Physical);
+        }
     }
 
     async fn physical(&mut self, work: Physical<S>) {
@@ -214,6 +227,18 @@ impl<S: State> Committer<S> {
         }
         Err(error.into())
     }
+}
+
+/// Lets other tasks of the same thread run.
+fn yield_once() -> impl Future<Output = ()> {
+    let mut yielded = false;
+    poll_fn(move |context| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
 }
 
 impl<S: State> Drop for Committer<S> {
