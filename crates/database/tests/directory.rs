@@ -187,6 +187,7 @@ async fn create(database: &Database) {
         since: 0,
         kind,
         index: None,
+        index_metric: None,
         quantization: None,
         residency: model::Residency::Mapped,
     };

@@ -187,6 +187,15 @@ pub(crate) fn check_schema(schema: &Schema) -> Result<(), Error> {
 /// Whether the index that a field asks for is one of its kind.
 fn check_index(field: &VectorField) -> Result<(), Error> {
     let name = &field.name;
+    let by_components = matches!(field.kind, VectorKind::Dense { .. });
+    if field
+        .index_metric
+        .is_some_and(|metric| metric.is_binary() || !by_components)
+    {
+        return Err(Error::invalid(format!(
+            "an index of `{name}` cannot be built for another metric"
+        )));
+    }
     let fits = match (field.index, field.kind) {
         (None | Some(IndexChoice::Exact), _) => true,
         // No links are no graph.

@@ -3,6 +3,7 @@
 mod array;
 mod block;
 mod block_error;
+mod built;
 mod collection;
 mod conceal;
 mod deleted;

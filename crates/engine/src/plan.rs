@@ -82,6 +82,16 @@ pub(crate) enum To<'a> {
     Examples(&'a Scorer),
 }
 
+impl Nearest<'_> {
+    /// Whether an index may be asked: scores of several vectors are made by the field's metric.
+    fn may_walk(&self) -> bool {
+        match self.to {
+            To::Vector(_) => true,
+            To::Examples(_) => self.params.metric.is_none(),
+        }
+    }
+}
+
 /// What is chosen among: one segment and the rows of it that count.
 struct Choice<'a> {
     index: Option<&'a VectorIndex>,
@@ -145,10 +155,10 @@ pub(crate) fn nearest(
     scratch: &mut Scratch,
 ) -> Vec<Scored> {
     let segment = &*live.segment;
-    // Rows that are compared by another metric than they are stored for have no index.
+    let kind = schema.vectors[ask.field].kind;
     let index = segment
         .index_in_use(schema, ask.field)
-        .filter(|_| ask.params.metric.is_none());
+        .filter(|index| index.serves(ask.params.metric, kind) && ask.may_walk());
     let vectors = &segment.block.vectors[ask.field];
     // Fields that never have a graph are not left out for lacking one.
     let waits = ask.params.indexed_only && index.is_none() && vectors.dense().is_some();
@@ -231,11 +241,9 @@ impl Chosen<'_> {
                     postings.search(&sparse_probe(query, ask.wanted, allowed))
                 })
             }
-            (Some(_), Prepared::Dense(vector), Some(index)) => {
-                self.ask(vector, ask.wanted, |probe| {
-                    walk(index, schema, ask, probe, scratch)
-                })
-            }
+            (_, Prepared::Dense(vector), Some(index)) => self.ask(vector, ask.wanted, |probe| {
+                walk(index, schema, ask, probe, scratch)
+            }),
             (Some(dense), Prepared::Dense(vector), None) => match (self.plan, compiled) {
                 (Plan::FilteredScan, Some(compiled)) => {
                     let rows = compiled.rows(Some(&self.live.live()));

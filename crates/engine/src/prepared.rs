@@ -320,6 +320,7 @@ mod tests {
             since: 0,
             kind,
             index: None,
+            index_metric: None,
             quantization: None,
             residency: model::Residency::Mapped,
         }

@@ -94,6 +94,7 @@ impl Collection {
                     .find(|field| field.name == change.name);
                 let field = field.ok_or_else(|| Error::no_vector_field(change.name.as_str()))?;
                 field.index = change.index.unwrap_or(field.index);
+                field.index_metric = change.index_metric.unwrap_or(field.index_metric);
                 field.quantization = change.quantization.unwrap_or(field.quantization);
                 field.residency = change.residency.unwrap_or(field.residency);
                 if let Some(new) = change.modifier {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use index::CodeKind;
 use index::sparse::{self, Postings, SparseRow};
-use model::{ClusterCount, Error, HnswConfig, IndexChoice, Schema, VectorKind, VectorName};
+use model::{ClusterCount, Error, HnswConfig, IndexChoice, Metric, Schema, VectorKind, VectorName};
 use rows::BitSet;
 
 use crate::graph::VectorGraph;
@@ -23,10 +23,10 @@ pub(crate) enum VectorIndex {
 /// What an index is to be built of.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Wanted {
-    /// A graph over such codes.
-    Graph(HnswConfig, CodeKind),
-    /// Inverted lists, of codes or of the rows themselves.
-    Lists(ClusterCount, Option<CodeKind>),
+    /// A graph for searches by a metric, over such codes.
+    Graph(Metric, HnswConfig, CodeKind),
+    /// Inverted lists for searches by a metric, of codes or of the rows themselves.
+    Lists(Metric, ClusterCount, Option<CodeKind>),
     Postings,
 }
 
@@ -36,12 +36,14 @@ impl Wanted {
         let field = &schema.vectors[at];
         let codes = schema.quantization_of(field);
         match (schema.index_of(field), field.kind) {
-            (IndexChoice::Graph(config), VectorKind::Dense { .. }) => {
-                Some(Self::Graph(config, CodeKind::of(codes)))
+            (IndexChoice::Graph(config), VectorKind::Dense { metric, .. }) => {
+                let metric = field.index_metric.unwrap_or(metric);
+                Some(Self::Graph(metric, config, CodeKind::of(codes)))
             }
-            (IndexChoice::Ivf(config), VectorKind::Dense { .. }) => {
+            (IndexChoice::Ivf(config), VectorKind::Dense { metric, .. }) => {
+                let metric = field.index_metric.unwrap_or(metric);
                 let codes = codes.map(|codes| CodeKind::of(Some(codes)));
-                Some(Self::Lists(config.clusters, codes))
+                Some(Self::Lists(metric, config.clusters, codes))
             }
             (IndexChoice::Postings(_), VectorKind::Sparse { .. }) => Some(Self::Postings),
             (
@@ -76,16 +78,15 @@ impl Wanted {
     ) -> Result<Option<Vec<(String, Bytes)>>, Error> {
         let present = || linked(live, vectors.present.as_ref());
         match (self, &vectors.stored) {
-            (Self::Graph(config, codes), Stored::Dense(dense)) => {
+            (Self::Graph(metric, config, codes), Stored::Dense(dense)) => {
                 let present = present();
-                let blocks = VectorGraph::build(dense, present.as_ref(), *config, *codes, progress);
-                Ok(Some(blocks))
+                let present = present.as_ref();
+                VectorGraph::build(dense, present, *metric, *config, *codes, progress).map(Some)
             }
-            (Self::Lists(clusters, codes), Stored::Dense(dense)) => {
+            (Self::Lists(metric, clusters, codes), Stored::Dense(dense)) => {
                 let present = present();
-                let blocks =
-                    VectorLists::build(dense, present.as_ref(), *clusters, *codes, progress);
-                Ok(Some(blocks))
+                let present = present.as_ref();
+                VectorLists::build(dense, present, *metric, *clusters, *codes, progress).map(Some)
             }
             (Self::Postings, Stored::Sparse(rows)) => {
                 // Of deleted rows too: frequencies take off those that are deleted by then.
@@ -113,7 +114,7 @@ impl VectorIndex {
         blocks: &Blocks,
         vectors: &Vectors,
     ) -> Result<Option<Self>, Error> {
-        let dense = || vectors.dense().cloned().ok_or_else(other_kind);
+        let dense = || vectors.dense().ok_or_else(other_kind);
         Ok(Some(match kind {
             PartKind::Rows | PartKind::Column(_) => return Ok(None),
             PartKind::Hnsw(_) => Self::Graph(VectorGraph::open(blocks, dense()?)?),
@@ -132,17 +133,26 @@ impl VectorIndex {
     /// Whether it is what the settings ask for.
     pub(crate) fn is(&self, wanted: &Wanted) -> bool {
         match (self, wanted) {
-            (Self::Graph(graph), Wanted::Graph(config, codes)) => {
-                graph.is_as_configured(*config, *codes)
+            (Self::Graph(graph), Wanted::Graph(metric, config, codes)) => {
+                graph.is_as_configured(*metric, *config, *codes)
             }
-            (Self::Lists(lists), Wanted::Lists(clusters, codes)) => {
-                lists.is_as_configured(*clusters, *codes)
+            (Self::Lists(lists), Wanted::Lists(metric, clusters, codes)) => {
+                lists.is_as_configured(*metric, *clusters, *codes)
             }
             (Self::Postings(_), Wanted::Postings) => true,
             (
                 Self::Graph(_) | Self::Lists(_) | Self::Postings(_),
                 Wanted::Graph(..) | Wanted::Lists(..) | Wanted::Postings,
             ) => false,
+        }
+    }
+
+    /// Whether it finds the nearest rows of its `field` by `metric`; `None`: by the field's own.
+    pub(crate) fn serves(&self, metric: Option<Metric>, field: VectorKind) -> bool {
+        match self {
+            Self::Graph(graph) => graph.hnsw.block().metric() == metric.unwrap_or(field.metric()),
+            Self::Lists(lists) => lists.ivf.metric() == metric.unwrap_or(field.metric()),
+            Self::Postings(_) => metric.is_none(),
         }
     }
 

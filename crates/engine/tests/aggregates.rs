@@ -38,6 +38,7 @@ fn schema() -> Schema {
                 element: Element::F32,
             },
             index: None,
+            index_metric: None,
             quantization: None,
             residency: Residency::Mapped,
         }],

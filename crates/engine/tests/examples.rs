@@ -80,6 +80,7 @@ impl Rows {
                     element: Element::F32,
                 },
                 index: None,
+                index_metric: None,
                 quantization,
                 residency: Residency::Mapped,
             }],

@@ -6,10 +6,10 @@ mod shelf;
 use model::command::{Point, Target};
 use model::schema::{VectorChange, VectorField};
 use model::{
-    ClusterCount, CollectionRef, ConfigChange, Dim, Element, FieldPath, Filter, HnswConfig,
-    IndexChoice, IvfConfig, Metric, Modifier, PointId, PostingsConfig, Quantization, Rank,
-    Residency, Scalar, Schema, Search, SearchParams, Select, SparseVector, Test, UpsertMode, Value,
-    Vector, VectorKind, VectorName, VectorQuery, WriteOp,
+    ClusterCount, CollectionRef, ConfigChange, Dim, Element, ErrorKind, FieldPath, Filter,
+    HnswConfig, IndexChoice, IvfConfig, Metric, Modifier, PointId, PostingsConfig, Quantization,
+    Rank, Residency, Scalar, Schema, Search, SearchParams, Select, SparseVector, Test, UpsertMode,
+    Value, Vector, VectorKind, VectorName, VectorQuery, WriteOp,
 };
 use proptest::prelude::*;
 use skerry_engine::{Collection, JobKind, JobPolicy, PlanSwitches, ScratchPool};
@@ -51,6 +51,7 @@ fn schema(kind: VectorKind, index: Option<IndexChoice>) -> Schema {
         since: 0,
         kind,
         index,
+        index_metric: None,
         quantization: None,
         residency: Residency::Mapped,
     };
@@ -165,12 +166,85 @@ fn choose(index: Option<IndexChoice>, quantization: Option<Quantization>) -> Wri
         vectors: vec![VectorChange {
             name: VectorName::default(),
             index: Some(index),
+            index_metric: None,
             quantization: Some(quantization),
             residency: None,
             modifier: None,
         }],
         ..ConfigChange::default()
     })
+}
+
+/// Whatever an index is built for, searches by that metric go through it and those by the field's
+/// compare the rows.
+#[test]
+fn an_index_for_another_metric_serves_the_searches_by_it() {
+    let graph = IndexChoice::Graph(HnswConfig::default());
+    let scalar = Quantization::Scalar { quantile: None };
+    for metric in [Metric::Dot, Metric::Cosine, Metric::L1] {
+        for (index, codes) in [
+            (graph, None),
+            (graph, Some(scalar)),
+            (lists(12), None),
+            (lists(12), Some(scalar)),
+        ] {
+            let mut shelf = Shelf::default();
+            let mut collection =
+                Collection::create(schema(rows(), Some(IndexChoice::Exact))).unwrap();
+            collection = collection.apply(&upsert(0..2000, dense)).unwrap();
+            settle(&mut collection, &mut shelf);
+            let WriteOp::Configure(mut change) = choose(Some(index), codes) else {
+                unreachable!("settings are changed by such an operation")
+            };
+            change.vectors[0].index_metric = Some(Some(metric));
+            collection = collection.apply(&WriteOp::Configure(change)).unwrap();
+            settle(&mut collection, &mut shelf);
+            assert_serves(&collection, metric);
+            assert_serves(&reopened(&collection, &shelf), metric);
+        }
+    }
+}
+
+fn assert_serves(collection: &Collection, metric: Metric) {
+    let indexed = SearchParams {
+        indexed_only: true,
+        nprobe: Some(4),
+        ..SearchParams::default()
+    };
+    let by = |params| SearchParams {
+        metric: Some(metric),
+        ..params
+    };
+    let (mut hits, mut wanted) = (0, 0);
+    for at in 5000..5030 {
+        let expected = found(collection, &search(dense(at), None, by(exact())));
+        let walked = found(collection, &search(dense(at), None, by(indexed.clone())));
+        assert_eq!(walked.len(), expected.len());
+        wanted += expected.len();
+        hits += walked.iter().filter(|hit| expected.contains(hit)).count();
+        let own = found(collection, &search(dense(at), None, indexed.clone()));
+        assert_eq!(own, [], "no index serves the field's own metric");
+    }
+    assert!(hits * 100 >= wanted * 95, "{metric:?}: {hits} of {wanted}");
+}
+
+#[test]
+fn indexes_are_built_for_metrics_of_components_only() {
+    let by = |kind, metric| {
+        let mut schema = schema(kind, None);
+        schema.vectors[0].index_metric = Some(metric);
+        Collection::create(schema).map(|_| ())
+    };
+    let bits = by(rows(), Metric::Hamming).unwrap_err();
+    assert_eq!(bits.kind, ErrorKind::Invalid);
+    let sparse = VectorKind::Sparse {
+        modifier: Modifier::None,
+    };
+    assert_eq!(
+        by(sparse, Metric::Dot).unwrap_err().kind,
+        ErrorKind::Invalid
+    );
+    by(rows(), Metric::Dot).unwrap();
 }
 
 proptest! {

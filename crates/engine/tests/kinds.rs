@@ -29,6 +29,7 @@ fn field(text: &str, kind: VectorKind) -> VectorField {
         since: 0,
         kind,
         index: None,
+        index_metric: None,
         quantization: None,
         residency: Residency::Mapped,
     }
@@ -413,6 +414,7 @@ fn frequencies_of_a_corpus_count_only_its_points() {
         vectors: vec![VectorChange {
             name: name("words"),
             index: None,
+            index_metric: None,
             quantization: None,
             residency: None,
             modifier: Some(Modifier::None),

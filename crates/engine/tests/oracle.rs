@@ -41,6 +41,7 @@ fn field(text: &str, dim: usize, metric: Metric) -> VectorField {
             element: Element::F32,
         },
         index: None,
+        index_metric: None,
         quantization: None,
         residency: Residency::Mapped,
     }

@@ -35,6 +35,7 @@ fn schema(metric: Metric) -> Schema {
             since: 0,
             kind,
             index: None,
+            index_metric: None,
             quantization: None,
             residency: Residency::Mapped,
         }],

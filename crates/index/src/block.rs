@@ -9,12 +9,12 @@ use rows::RowId;
 
 use crate::aligned::{AlignedBytes, viewable};
 use crate::open_error::OpenError;
-use crate::similarity::normalises_late;
+use crate::similarity::{Similarity, normalises_late};
 
 /// An immutable row-major matrix: row `r` is the vector of `RowId(r)`.
 ///
 /// Rows hold vectors as the metric wants them stored: cosine rows are already normalised, but for
-/// those of bytes. A row without a vector has a place too (of any content) and must be left out
+/// those of bytes and those of [`DenseBlock::compared_by`]. A row without a vector has a place too (of any content) and must be left out
 /// through [`crate::Allowed`]. Cloning shares the bytes.
 #[derive(Clone, Debug)]
 pub struct DenseBlock {
@@ -22,6 +22,8 @@ pub struct DenseBlock {
     dim: usize,
     metric: Metric,
     element: Element,
+    /// Whether rows are stored as they came although the metric compares directions.
+    late: bool,
 }
 
 /// What codes of a block have in common with it.
@@ -83,7 +85,18 @@ impl DenseBlock {
             dim,
             metric,
             element,
+            late: normalises_late(metric, element),
         })
+    }
+
+    /// The same rows, compared by another metric than they were stored for; nothing is copied.
+    ///
+    /// # Errors
+    /// `Invalid` when the metric compares bits.
+    pub fn compared_by(&self, metric: Metric) -> Result<Self, model::Error> {
+        let mut other = Self::of(self.element, self.bytes.clone(), self.dim, metric)?;
+        other.late = metric == Metric::Cosine && (self.late || self.metric != Metric::Cosine);
+        Ok(other)
     }
 
     /// Copies `rows` (row-major) into a new block.
@@ -120,6 +133,27 @@ impl DenseBlock {
     #[must_use]
     pub fn metric(&self) -> Metric {
         self.metric
+    }
+
+    /// The similarity of a vector and a row. Where rows are normalised late, both may have any
+    /// length.
+    pub(crate) fn similarity(&self) -> Similarity {
+        let similarity = match self.late {
+            true => Similarity::of_unprepared(self.metric),
+            false => Similarity::for_metric(self.metric),
+        };
+        similarity.expect("a block refuses metrics on bits")
+    }
+
+    /// `vector` as codes of the rows are compared with: normalised where the rows are normalised
+    /// late.
+    pub(crate) fn aimed<'v>(&self, vector: &'v [f32]) -> Cow<'v, [f32]> {
+        if !self.late {
+            return Cow::Borrowed(vector);
+        }
+        let mut direction = vector.to_vec();
+        kernels::float::normalize(&mut direction);
+        Cow::Owned(direction)
     }
 
     pub(crate) fn shape(&self) -> BlockShape {
@@ -193,12 +227,12 @@ impl DenseBlock {
     /// The rows as codes are made of them: `f32`, normalised for cosine. The very block when it
     /// is stored so.
     pub(crate) fn widened(&self) -> Cow<'_, Self> {
-        if self.element == Element::F32 {
+        if self.element == Element::F32 && !self.late {
             return Cow::Borrowed(self);
         }
         let mut rows = Vec::with_capacity(self.len() * self.dim);
         self.decode(&self.bytes, &mut rows);
-        if normalises_late(self.metric, self.element) {
+        if self.late {
             for row in rows.chunks_exact_mut(self.dim) {
                 kernels::float::normalize(row);
             }
@@ -245,9 +279,29 @@ mod tests {
         assert_eq!((block.len(), block.floats()), (2, None));
         assert_eq!(block.row(RowId(0), &mut Vec::new()), [3.0, 4.0]);
         assert_eq!(block.widened().matrix(), [0.6, 0.8, 0.0, 0.0]);
-        let cosine = crate::Similarity::for_rows(Metric::Cosine, Element::U8).unwrap();
+        let cosine = block.similarity();
         assert_eq!(cosine.between(&[3.0, 4.0], &[6.0, 8.0]), 1.0);
         assert_eq!(cosine.between(&[3.0, 4.0], &[0.0, 0.0]), 0.0);
+    }
+
+    #[test]
+    fn rows_are_compared_by_another_metric_in_place() {
+        let block = DenseBlock::from_rows(&[3.0, 4.0, 0.0, 0.0], 2, Metric::L2).unwrap();
+        let by = |metric| block.compared_by(metric).unwrap();
+        assert_eq!(by(Metric::Dot).bytes().as_ptr(), block.bytes().as_ptr());
+        let cosine = by(Metric::Cosine);
+        assert_eq!(cosine.row(RowId(0), &mut Vec::new()), [3.0, 4.0]);
+        assert_eq!(cosine.widened().matrix(), [0.6, 0.8, 0.0, 0.0]);
+        assert_eq!(cosine.similarity().between(&[6.0, 8.0], &[3.0, 4.0]), 1.0);
+        assert_eq!(*cosine.aimed(&[6.0, 8.0]), [0.6, 0.8]);
+        let again = cosine.compared_by(Metric::Cosine).unwrap();
+        assert_eq!(again.widened().matrix(), [0.6, 0.8, 0.0, 0.0]);
+        let raw = cosine.compared_by(Metric::L2).unwrap();
+        assert_eq!(raw.similarity().between(&[3.0, 3.0], &[3.0, 4.0]), -1.0);
+        assert_eq!(
+            block.compared_by(Metric::Hamming).unwrap_err().kind,
+            ErrorKind::Invalid
+        );
     }
 
     #[test]

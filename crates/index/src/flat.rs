@@ -91,8 +91,7 @@ impl<'a> Rows<'a> {
         Self {
             block,
             vector,
-            similarity: Similarity::for_rows(block.metric(), block.element())
-                .expect("a block refuses metrics on bits"),
+            similarity: block.similarity(),
             scratch: Vec::new(),
         }
     }

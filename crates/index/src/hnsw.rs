@@ -164,23 +164,24 @@ impl Hnsw {
         }
         // Taken out while the walk borrows the rest of the scratch.
         let mut code = std::mem::take(&mut scratch.code);
+        let aimed = self.block.aimed(probe.vector);
         let found = match &self.codes {
             _ if codes.ignore => self.search_floats(probe, codes, scratch),
-            WalkCodes::Bytes(bytes) if bytes.clipped_share(probe.vector) > CLIPPED_SHARE_MAX => {
+            WalkCodes::Bytes(bytes) if bytes.clipped_share(&aimed) > CLIPPED_SHARE_MAX => {
                 self.search_floats(probe, codes, scratch)
             }
             WalkCodes::Bytes(bytes) => {
-                let unit = bytes.encode_query(probe.vector, &mut code);
+                let unit = bytes.encode_query(&aimed, &mut code);
                 with_code_space!(bytes, &code, unit, self.kernels, |space| {
                     self.search_in(space, probe, codes, scratch)
                 })
             }
             WalkCodes::Product(product) => {
-                let space = product.space(probe.vector, &mut code);
+                let space = product.space(&aimed, &mut code);
                 self.search_in(&space, probe, codes, scratch)
             }
             WalkCodes::Planes(planes) => {
-                let space = planes.space(probe.vector, codes.query, &mut code);
+                let space = planes.space(&aimed, codes.query, &mut code);
                 self.search_in(&space, probe, codes, scratch)
             }
         };

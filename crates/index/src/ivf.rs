@@ -268,26 +268,25 @@ impl Ivf {
         }
         let order = self.nearest_lists(probe.vector);
         let mut code = std::mem::take(&mut scratch.code);
+        let aimed = self.block.aimed(probe.vector);
         let found = match &self.codes {
             None => self.exact(probe, nprobe, &order),
             Some(_) if codes.ignore => self.exact(probe, nprobe, &order),
-            Some(WalkCodes::Bytes(bytes))
-                if bytes.clipped_share(probe.vector) > CLIPPED_SHARE_MAX =>
-            {
+            Some(WalkCodes::Bytes(bytes)) if bytes.clipped_share(&aimed) > CLIPPED_SHARE_MAX => {
                 self.exact(probe, nprobe, &order)
             }
             Some(WalkCodes::Bytes(bytes)) => {
-                let unit = bytes.encode_query(probe.vector, &mut code);
+                let unit = bytes.encode_query(&aimed, &mut code);
                 with_code_space!(bytes, &code, unit, CodeKernels::best(), |space| {
                     self.coded(space, probe, nprobe, &order, codes)
                 })
             }
             Some(WalkCodes::Product(product)) => {
-                let space = product.space(probe.vector, &mut code);
+                let space = product.space(&aimed, &mut code);
                 self.coded(&space, probe, nprobe, &order, codes)
             }
             Some(WalkCodes::Planes(planes)) => {
-                let space = planes.space(probe.vector, codes.query, &mut code);
+                let space = planes.space(&aimed, codes.query, &mut code);
                 self.coded(&space, probe, nprobe, &order, codes)
             }
         };

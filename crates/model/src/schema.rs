@@ -102,6 +102,10 @@ pub struct VectorField {
     pub kind: VectorKind,
     /// How its nearest rows are found; `None`: as [`Schema::index_of`] says.
     pub index: Option<IndexChoice>,
+    /// What a graph or lists are built for, where that is not the field's own metric. Searches by
+    /// this metric use them then, and those by the field's compare every row. Of dense fields; not
+    /// one of bits.
+    pub index_metric: Option<Metric>,
     /// Codes where they differ from the collection's.
     pub quantization: Option<Quantization>,
     /// Where the full-precision rows of sealed segments live.
@@ -418,6 +422,8 @@ pub struct VectorChange {
     pub name: VectorName,
     /// New index, or that which follows from the collection's settings.
     pub index: Option<Option<IndexChoice>>,
+    /// New metric of the index, or the field's.
+    pub index_metric: Option<Option<Metric>>,
     /// New codes, or those of the collection.
     pub quantization: Option<Option<Quantization>>,
     /// New residency.

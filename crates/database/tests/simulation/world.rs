@@ -254,6 +254,7 @@ pub(crate) fn schema() -> Schema {
         since: 0,
         kind,
         index: None,
+        index_metric: None,
         quantization: None,
         residency: Default::default(),
     };

@@ -184,6 +184,7 @@ fn chosen(table: &Table, column: &Column) -> Option<WriteOp> {
     change.vectors.push(VectorChange {
         name: field.name.clone(),
         index: Some(index),
+        index_metric: None,
         quantization: is_dense.then_some(codes),
         residency: None,
         modifier: None::<Modifier>,

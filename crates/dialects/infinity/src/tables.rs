@@ -207,6 +207,7 @@ pub(crate) fn vector_field(column: &Column) -> Option<VectorField> {
         since: 0,
         kind,
         index: None,
+        index_metric: None,
         quantization: None,
         residency: Residency::default(),
     })

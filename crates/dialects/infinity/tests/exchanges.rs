@@ -108,6 +108,7 @@ fn world() -> Arc<World> {
             element: Element::F32,
         },
         index: None,
+        index_metric: None,
         quantization: None,
         residency: Residency::Mapped,
     };

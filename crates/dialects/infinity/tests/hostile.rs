@@ -22,6 +22,7 @@ fn schema() -> Schema {
                 element: Element::F32,
             },
             index: None,
+            index_metric: None,
             quantization: None,
             residency: Residency::default(),
         }],

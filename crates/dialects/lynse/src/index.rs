@@ -84,6 +84,7 @@ pub(crate) fn settings(
         index: Some(Some(
             fits.map_or(IndexChoice::Exact, |mode| index(mode, clusters, params)),
         )),
+        index_metric: None,
         quantization: Some(fits.and_then(|mode| mode.quantization(field.dim))),
         residency: None,
         modifier: None,

@@ -288,6 +288,7 @@ pub(crate) fn dense_field(
             element,
         },
         index: Some(IndexChoice::Exact),
+        index_metric: None,
         quantization: None,
         residency: Default::default(),
     })
@@ -307,6 +308,7 @@ pub(crate) fn sparse_field() -> VectorField {
             modifier: Modifier::None,
         },
         index: None,
+        index_metric: None,
         quantization: None,
         residency: Default::default(),
     }

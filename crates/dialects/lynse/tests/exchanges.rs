@@ -34,6 +34,7 @@ fn schema(fields: &[(&str, Metric)]) -> Schema {
             element: Element::F32,
         },
         index: None,
+        index_metric: None,
         quantization: None,
         residency: Residency::Mapped,
     };

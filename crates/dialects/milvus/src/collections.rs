@@ -225,6 +225,7 @@ fn schema(call: &Call<'_>, dim: Dim, metric: Metric, file_size: u32) -> Schema {
         since: 0,
         kind,
         index: Some(IndexChoice::Exact),
+        index_metric: None,
         quantization: None,
         residency: Residency::default(),
     };

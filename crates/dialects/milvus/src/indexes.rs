@@ -61,6 +61,7 @@ fn with(view: &View, index: Index) -> Amendment {
     let field = VectorChange {
         name: view.field.clone(),
         index: Some(Some(index.choice(view.metric))),
+        index_metric: None,
         quantization: Some(index.codes(view.dim.get())),
         residency: None,
         modifier: None,

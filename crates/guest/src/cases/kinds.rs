@@ -139,6 +139,7 @@ fn schema(kind: VectorKind) -> Schema {
         since: 0,
         kind,
         index: index(kind),
+        index_metric: None,
         quantization: None,
         residency: Residency::Mapped,
     };

@@ -74,6 +74,7 @@ fn schema() -> Schema {
             element: Element::F32,
         },
         index: None,
+        index_metric: None,
         quantization: None,
         residency: Residency::Mapped,
     };

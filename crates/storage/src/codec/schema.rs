@@ -37,6 +37,7 @@ impl Codec for VectorField {
         out.varint(self.since);
         self.kind.encode(out)?;
         self.index.encode(out)?;
+        self.index_metric.encode(out)?;
         self.quantization.encode(out)?;
         self.residency.encode(out)
     }
@@ -47,6 +48,7 @@ impl Codec for VectorField {
             since: input.varint()?,
             kind: Codec::decode(input)?,
             index: Codec::decode(input)?,
+            index_metric: Codec::decode(input)?,
             quantization: Codec::decode(input)?,
             residency: Codec::decode(input)?,
         })
@@ -311,6 +313,7 @@ impl Codec for VectorChange {
     fn encode(&self, out: &mut Writer) -> Result<(), Error> {
         self.name.encode(out)?;
         self.index.encode(out)?;
+        self.index_metric.encode(out)?;
         self.quantization.encode(out)?;
         self.residency.encode(out)?;
         self.modifier.encode(out)
@@ -320,6 +323,7 @@ impl Codec for VectorChange {
         Ok(Self {
             name: Codec::decode(input)?,
             index: Codec::decode(input)?,
+            index_metric: Codec::decode(input)?,
             quantization: Codec::decode(input)?,
             residency: Codec::decode(input)?,
             modifier: Codec::decode(input)?,

@@ -293,8 +293,8 @@ fn indexes() -> impl Strategy<Value = FieldIndex> {
     })
 }
 
-fn vector_fields() -> impl Strategy<Value = VectorField> {
-    let metric = prop::sample::select(vec![
+fn metrics() -> impl Strategy<Value = Metric> {
+    prop::sample::select(vec![
         Metric::Dot,
         Metric::Cosine,
         Metric::L2,
@@ -304,8 +304,11 @@ fn vector_fields() -> impl Strategy<Value = VectorField> {
         Metric::Tanimoto,
         Metric::Substructure,
         Metric::Superstructure,
-    ]);
-    let dense = (1..=u64::from(Dim::MAX), metric, elements());
+    ])
+}
+
+fn vector_fields() -> impl Strategy<Value = VectorField> {
+    let dense = (1..=u64::from(Dim::MAX), metrics(), elements());
     let kind = (dense, any::<bool>()).prop_map(|((dim, metric, element), multi)| {
         let dim = Dim::new(dim).unwrap();
         if multi {
@@ -333,13 +336,15 @@ fn vector_fields() -> impl Strategy<Value = VectorField> {
         1 => bits,
     ];
     let codes = option::of(quantizations());
-    let settings = (option::of(choices()), codes, residencies());
+    let index = (option::of(choices()), option::of(metrics()));
+    let settings = (index, codes, residencies());
     (vector_names(), any::<u64>(), kind, settings).prop_map(
-        |(name, since, kind, (index, quantization, residency))| VectorField {
+        |(name, since, kind, ((index, index_metric), quantization, residency))| VectorField {
             name,
             since,
             kind,
             index,
+            index_metric,
             quantization,
             residency,
         },
@@ -388,14 +393,16 @@ fn config_changes() -> impl Strategy<Value = ConfigChange> {
     let change = (
         vector_names(),
         option::of(option::of(choices())),
+        option::of(option::of(metrics())),
         option::of(option::of(quantizations())),
         option::of(residencies()),
         option::of(modifiers()),
     )
         .prop_map(
-            |(name, index, quantization, residency, modifier)| VectorChange {
+            |(name, index, index_metric, quantization, residency, modifier)| VectorChange {
                 name,
                 index,
+                index_metric,
                 quantization,
                 residency,
                 modifier,

@@ -48,6 +48,7 @@ fn field(name: &str, kind: VectorKind, m: u16) -> VectorField {
             m,
             ..HnswConfig::default()
         })),
+        index_metric: None,
         quantization: None,
         residency: Residency::Mapped,
     }

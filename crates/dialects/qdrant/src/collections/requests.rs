@@ -320,6 +320,7 @@ fn derive(
         let mut change = model::schema::VectorChange {
             name: field.name.clone(),
             index: None,
+            index_metric: None,
             quantization: None,
             residency: None,
             modifier: None,
@@ -338,6 +339,8 @@ fn derive(
             // dialect chose in its place stays until a graph is asked for by name.
             let ours = field.index == old && new != old;
             change.index = new.filter(|_| ours || named.index).map(Some);
+            // Searches of this dialect are by the metric of the field.
+            change.index_metric = (named.index && change.index.is_some()).then_some(None);
             change.quantization = named.codes.then(|| extras.quantization());
             change.residency = named.residency.then(|| extras.residency());
         }

@@ -132,6 +132,7 @@ pub(super) fn fields(sparse: &BTreeMap<String, SparseExtras>) -> Result<Vec<Vect
             since: 0,
             kind: extras.kind(),
             index: extras.postings(),
+            index_metric: None,
             quantization: None,
             residency: extras.residency(),
         })

@@ -208,6 +208,7 @@ impl NewVector {
             since: 0,
             kind: kind(dim, self.distance, self.datatype, self.multivector_config),
             index: extras.index(hnsw),
+            index_metric: None,
             quantization: extras.quantization(),
             residency: extras.residency(),
         };
@@ -320,6 +321,7 @@ impl AddedVector {
             since: 0,
             kind,
             index: None,
+            index_metric: None,
             quantization: None,
             residency: Residency::Mapped,
         };

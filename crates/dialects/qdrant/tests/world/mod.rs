@@ -20,6 +20,7 @@ fn field(name: &str, metric: Metric) -> VectorField {
             element: Element::F32,
         },
         index: None,
+        index_metric: None,
         quantization: None,
         residency: Residency::Mapped,
     }
