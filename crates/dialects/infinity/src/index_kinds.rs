@@ -12,8 +12,8 @@
 //! What a parameter has no counterpart for is kept and shown again.
 
 use model::{
-    ClusterCount, CodeBits, FieldKind, HnswConfig, IndexChoice, IvfConfig, PostingsConfig,
-    ProductRatio, Quantization,
+    ClusterCount, CodeBits, FieldKind, HnswConfig, IndexChoice, IvfConfig, Metric,
+    PostingsConfig, ProductRatio, Quantization,
 };
 
 use crate::error::{Failure, code};
@@ -84,8 +84,28 @@ pub(crate) fn definition(body: &Json, column: &Column) -> Result<(String, Parame
     Ok((kind, parameters))
 }
 
+/// What serves an index on a column of vectors.
+pub(crate) struct Served {
+    pub(crate) index: IndexChoice,
+    pub(crate) codes: Option<Quantization>,
+    /// What it is built for; `None`: as the field is compared.
+    pub(crate) metric: Option<Metric>,
+}
+
 /// What serves an index on a column of vectors of this kind; `None` where nothing is built.
-pub(crate) fn choice(index: &Index, kind: &Kind) -> Option<(IndexChoice, Option<Quantization>)> {
+pub(crate) fn served(index: &Index, kind: &Kind) -> Option<Served> {
+    let metric = index.parameter("metric").map(str::to_ascii_lowercase);
+    let metric = match metric.as_deref() {
+        Some("l2") => Some(Metric::L2),
+        Some("ip") => Some(Metric::Dot),
+        Some("cos" | "cosine") => Some(Metric::Cosine),
+        Some(_) | None => None,
+    };
+    let of_floats = |index, codes| Served {
+        index,
+        codes,
+        metric,
+    };
     let number = |name: &str| {
         index
             .parameter(name)
@@ -103,12 +123,15 @@ pub(crate) fn choice(index: &Index, kind: &Kind) -> Option<(IndexChoice, Option<
         ("hnsw", Kind::Vector(_)) => {
             let m = number("m").unwrap_or(16);
             let ef = number("ef_construction").unwrap_or(200);
-            Some((graph(m, ef), codes(index.parameter("encode"))))
+            Some(of_floats(
+                graph(m, ef),
+                codes(index.parameter("encode")),
+            ))
         }
         // The degree of Vamana is that of all links; ours has twice `m` where rows are many.
         ("diskann", Kind::Vector(_)) => {
             let m = number("r").unwrap_or(32).div_ceil(2).max(2);
-            Some((graph(m, number("l").unwrap_or(200)), None))
+            Some(of_floats(graph(m, number("l").unwrap_or(200)), None))
         }
         ("ivf", Kind::Vector(rows)) => {
             let ratio = index.parameter("centroids_num_ratio");
@@ -116,10 +139,14 @@ pub(crate) fn choice(index: &Index, kind: &Kind) -> Option<(IndexChoice, Option<
             let lists = IndexChoice::Ivf(IvfConfig {
                 clusters: ClusterCount::PerRoot(ratio),
             });
-            Some((lists, ivf_codes(index, rows.dim.get())))
+            Some(of_floats(lists, ivf_codes(index, rows.dim.get())))
         }
         ("bmp", Kind::Sparse { .. }) => {
-            Some((IndexChoice::Postings(PostingsConfig::default()), None))
+            Some(Served {
+                index: IndexChoice::Postings(PostingsConfig::default()),
+                codes: None,
+                metric: None,
+            })
         }
         _ => None,
     }

@@ -171,21 +171,17 @@ fn chosen(table: &Table, column: &Column) -> Option<WriteOp> {
         return None;
     }
     let mut indexes = table.indexes.iter().rev();
-    let choice = indexes
+    let served = indexes
         .by_ref()
         .filter(|index| index.column == column.name)
-        .find_map(|index| index_kinds::choice(index, &column.kind));
-    let (index, codes) = match choice {
-        Some((index, codes)) => (Some(index), codes),
-        None => (None, None),
-    };
+        .find_map(|index| index_kinds::served(index, &column.kind));
     let is_dense = matches!(field.kind, VectorKind::Dense { .. });
     let mut change = ConfigChange::default();
     change.vectors.push(VectorChange {
         name: field.name.clone(),
-        index: Some(index),
-        index_metric: None,
-        quantization: is_dense.then_some(codes),
+        index: Some(served.as_ref().map(|served| served.index)),
+        index_metric: Some(served.as_ref().and_then(|served| served.metric)),
+        quantization: is_dense.then_some(served.and_then(|served| served.codes)),
         residency: None,
         modifier: None::<Modifier>,
     });

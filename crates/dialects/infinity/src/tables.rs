@@ -175,7 +175,7 @@ fn has_rows_of_bits(kind: &Kind) -> bool {
 }
 
 /// The vector field of a column, when it is one of vectors. The metric belongs to searches in
-/// Infinity; the field has the one that its graph is built for.
+/// Infinity; the field has one, and an index of its own names another.
 pub(crate) fn vector_field(column: &Column) -> Option<VectorField> {
     let Place::Vector(name) = &column.place else {
         return None;

@@ -77,14 +77,15 @@ pub(crate) fn settings(
     clusters: Option<u32>,
     params: Option<&serde_json::Map<String, Json>>,
 ) -> WriteOp {
-    // Rows that are compared by another metric than they are stored for have no index.
-    let fits = mode.filter(|mode| mode.metric == field.stored);
+    // Bits that floats stand for have no index.
+    let fits = mode.filter(|mode| !mode.metric.is_binary());
+    let metric = fits.map(|mode| mode.metric);
     let change = VectorChange {
         name: field.name.clone(),
         index: Some(Some(
             fits.map_or(IndexChoice::Exact, |mode| index(mode, clusters, params)),
         )),
-        index_metric: None,
+        index_metric: Some(metric.filter(|metric| *metric != field.stored)),
         quantization: Some(fits.and_then(|mode| mode.quantization(field.dim))),
         residency: None,
         modifier: None,

@@ -384,7 +384,7 @@ impl Text<'_> {
         if let VectorKind::Binary { .. } = field.kind {
             return every("vectors of bits have no index");
         }
-        if field.kind.metric() != wanted(measure) {
+        if field.index_metric.unwrap_or(field.kind.metric()) != wanted(measure) {
             let name = measure_name(measure);
             return every(&format!("the column has no index for {name}"));
         }

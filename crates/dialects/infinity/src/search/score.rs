@@ -104,8 +104,8 @@ async fn dense(
         Measure::Cosine => (Metric::Cosine, Vector::Dense(vector.to_vec())),
         Measure::Hamming => (Metric::Hamming, Vector::Binary(cells::packed(vector))),
     };
-    // Infinity names the metric with each search. The graph is built for one; for others every
-    // row is compared.
+    // Infinity names the metric with each search. An index is built for one; for others every row
+    // is compared.
     let metric = (wanted != metric).then_some(wanted);
     let params = SearchParams { metric, ..params };
     let mut found = nearest(call, table, column, topn, query, params, filter).await?;
