@@ -163,7 +163,14 @@ def served(client, table):
     late = {"pq_subspace_num": "2", "pq_subspace_bits": "8"}
     table.create_index("late", IndexInfo("t", IndexType.EMVB, late))
     table.drop_index("late")
-    assert code_of(table.rename, "wares") == 3032
+    database = client.get_database("shop")
+    assert code_of(table.rename, "goods") == 3017
+    table.rename("wares")
+    assert database.list_tables().table_names == ["wares"]
+    assert code_of(database.get_table, "goods") == 3022
+    wares = database.get_table("wares")
+    assert len(wares.output(["id"]).to_df()[0]) == len(TITLES)
+    wares.rename("goods")
     assert client.show_current_node().node_role == "standalone"
     assert client.show_node("standalone").node_status == "alive"
     assert len(client.show_nodes().nodes) == 1

@@ -34,7 +34,7 @@ ROUTES = [
     ("GET", f"{D}/tables", None, ["tables", "table_names"]),
     ("POST", "/databases/d2/tables/x", NEW, []),
     ("GET", T, None, ["table_name", "column_count", "segment_count", "row_count"]),
-    ("POST", f"{T}/rename", {"new_table_name": "u"}, 3032),
+    ("POST", f"{T}/rename", {"new_table_name": "t"}, 3017),
     ("GET", f"{T}/columns", None, ["columns", "table_name"]),
     ("POST", f"{T}/columns", {"fields": [{"name": "n", "type": "int", "default": 1}]}, []),
     ("DELETE", f"{T}/columns", {"column_names": ["n"]}, []),

@@ -122,6 +122,12 @@ impl Catalog {
         self.collections.get(name)
     }
 
+    /// Whether this collection is there, under this name or another.
+    pub(crate) fn has(&self, known: &Registered) -> bool {
+        let there = |found: &Registered| found.id == known.id;
+        self.get(&known.name).is_some_and(there) || self.has_collection(known.id)
+    }
+
     /// All databases, in the order in which they were created.
     pub(crate) fn databases(&self) -> Vec<DatabaseName> {
         let first = std::iter::once(DatabaseName::default());
@@ -256,6 +262,28 @@ impl Catalog {
         };
         Arc::make_mut(&mut self.aliases).retain(|alias, target| !points_here(alias, target));
         Ok(true)
+    }
+
+    fn rename(&mut self, from: &CollectionRef, to: &CollectionName) -> Result<(), Error> {
+        self.known(&from.database)?;
+        let new = beside(from, to);
+        if !self.collections.contains_key(from) {
+            return Err(Error::no_collection(from.name.as_str()));
+        }
+        if self.collections.contains_key(&new) || self.aliases.contains_key(&new) {
+            return Err(taken(&new));
+        }
+        let collections = Arc::make_mut(&mut self.collections);
+        if let Some(mut known) = collections.remove(from) {
+            known.name = new.clone();
+            collections.insert(new, known);
+        }
+        for (alias, target) in Arc::make_mut(&mut self.aliases) {
+            if alias.database == from.database && *target == from.name {
+                *target = to.clone();
+            }
+        }
+        Ok(())
     }
 
     fn keep(&mut self, entry: &SnapshotEntry) -> Result<(), Error> {
@@ -414,6 +442,10 @@ impl State for Catalog {
             CatalogChange::DropDatabase { database } => {
                 Outcome::Existed(next.drop_database(database)?)
             }
+            CatalogChange::Rename { collection, to } => {
+                next.rename(collection, to)?;
+                Outcome::Done
+            }
             CatalogChange::Restore {
                 database,
                 collections,
@@ -519,6 +551,35 @@ mod tests {
         assert_eq!(refused(&catalog, &clash), ErrorKind::AlreadyExists);
         let clash = aliases(vec![rename("b", "a")]);
         assert_eq!(refused(&catalog, &clash), ErrorKind::AlreadyExists);
+    }
+
+    #[test]
+    fn a_renamed_collection_keeps_its_identity_and_aliases() {
+        let catalog = after(&[
+            create("a", 1),
+            create("b", 2),
+            aliases(vec![point("x", "a"), point("y", "b")]),
+        ]);
+        let rename = |from, to| CatalogChange::Rename {
+            collection: name(from),
+            to: name(to).name,
+        };
+        for taken in ["a", "b", "x"] {
+            let kind = refused(&catalog, &rename("a", taken));
+            assert_eq!(kind, ErrorKind::AlreadyExists, "{taken}");
+        }
+        assert_eq!(refused(&catalog, &rename("x", "c")), ErrorKind::NotFound);
+        let id = catalog.resolve(&name("a")).unwrap().id;
+        let (catalog, outcome) = catalog.apply(&rename("a", "c")).unwrap();
+        assert_eq!(outcome, Outcome::Done);
+        for reached in ["c", "x"] {
+            let known = catalog.resolve(&name(reached)).unwrap();
+            assert_eq!((&known.name, known.id), (&name("c"), id));
+        }
+        assert!(catalog.resolve(&name("a")).is_err());
+        assert_eq!(catalog.resolve(&name("y")).unwrap().name, name("b"));
+        let (catalog, _) = catalog.apply(&create("a", 3)).unwrap();
+        assert_ne!(catalog.resolve(&name("a")).unwrap().id, id);
     }
 
     #[test]

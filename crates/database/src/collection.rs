@@ -26,6 +26,7 @@ mod upkeep;
 
 use std::sync::{Arc, OnceLock};
 
+use arc_swap::ArcSwap;
 use engine::JobPolicy;
 use model::{CollectionInfo, CollectionName, Error, Outcome, Status, WriteOp};
 use storage::{BlobKey, Ulid, codec};
@@ -38,7 +39,8 @@ use upkeep::Upkeep;
 
 /// An open collection.
 pub(crate) struct Live {
-    name: CollectionName,
+    /// What people are told; it is found by its identity.
+    name: ArcSwap<CollectionName>,
     id: Ulid,
     shared: Arc<Shared>,
     prefix: BlobKey,
@@ -52,6 +54,18 @@ impl Live {
     /// Its identity.
     pub(crate) fn id(&self) -> Ulid {
         self.id
+    }
+
+    /// Its name, as far as it is known here.
+    pub(crate) fn name(&self) -> CollectionName {
+        CollectionName::clone(&self.name.load())
+    }
+
+    /// It has this name now.
+    pub(crate) fn be_called(&self, name: &CollectionName) {
+        if **self.name.load() != *name {
+            self.name.store(Arc::new(name.clone()));
+        }
     }
 
     /// The newest content. Whoever holds it sees one state, whatever is written meanwhile.
@@ -68,7 +82,7 @@ impl Live {
     }
 
     fn damaged(&self, error: Error) {
-        tracing::error!(collection = %self.name, %error, "stored rows are damaged");
+        tracing::error!(collection = %self.name(), %error, "stored rows are damaged");
         // The first finding stays; it is as good as any.
         let _ = self.damage.set(error);
     }
@@ -115,7 +129,7 @@ impl Live {
 
     /// Schema and state, for a person.
     pub(crate) fn describe(&self) -> CollectionInfo {
-        let info = self.content().state.collection.info(&self.name);
+        let info = self.content().state.collection.info(&self.name.load());
         CollectionInfo {
             status: self.status(info.status.clone()),
             queued: self.journal.waiting() as u64,
@@ -136,7 +150,7 @@ impl Live {
         let collection = &view.state.collection;
         let growing = collection.growing();
         CollectionStats {
-            name: self.name.clone(),
+            name: self.name(),
             status: self.status(match collection.next_job(&JobPolicy::idle()) {
                 Some(_) => Status::Optimizing,
                 None => Status::Ready,

@@ -150,21 +150,16 @@ impl Database {
     /// `NotFound`; those of opening it.
     pub(crate) async fn live(&self, name: &CollectionRef) -> Result<Arc<Live>, Error> {
         let registered = self.catalog.view().state.resolve(name)?.clone();
-        let handle = self.handle(registered);
+        let handle = self.handle(registered.clone());
         // Dropped since it was resolved? Then nobody may come to remove this handle.
-        let registered = handle.registered();
-        if self
-            .catalog
-            .view()
-            .state
-            .get(&registered.name)
-            .map(|now| now.id)
-            != Some(registered.id)
-        {
+        if !self.catalog.view().state.has(&registered) {
             self.take_handle(registered.id);
             return Err(Error::no_collection(name.name.as_str()));
         }
-        handle.live().await
+        let live = handle.live().await?;
+        // It may have been opened under another name.
+        live.be_called(&registered.name.name);
+        Ok(live)
     }
 
     fn handle(&self, registered: Registered) -> Arc<Handle> {
@@ -201,6 +196,23 @@ impl Database {
             return Ok(Outcome::Existed(false));
         }
         self.change(CatalogChange::Drop { collection: name }).await
+    }
+
+    async fn rename(
+        &self,
+        collection: CollectionRef,
+        to: CollectionName,
+    ) -> Result<Outcome, Error> {
+        self.known(&collection.database)?;
+        let id = self.catalog.view().state.get(&collection).map(|was| was.id);
+        let name = to.clone();
+        let outcome = self
+            .change(CatalogChange::Rename { collection, to })
+            .await?;
+        if let Some(live) = id.and_then(|id| self.open_collection(id)) {
+            live.be_called(&name);
+        }
+        Ok(outcome)
     }
 
     /// The collection of this identity, if it is open.
@@ -294,6 +306,7 @@ impl Executor for Database {
                 Box::pin(self.create(collection, schema))
             }
             Command::DropCollection { collection } => Box::pin(self.drop_collection(collection)),
+            Command::RenameCollection { collection, to } => Box::pin(self.rename(collection, to)),
             Command::ChangeAliases { database, changes } => {
                 Box::pin(self.change_aliases(database, changes))
             }

@@ -35,6 +35,15 @@ pub enum Command {
         /// Which; aliases do not resolve here.
         collection: CollectionRef,
     },
+    /// Gives a collection another name in its database; the aliases that point to it follow, and
+    /// the snapshots that are kept stay under the old name. `NotFound` when there is none of
+    /// exactly this name, `AlreadyExists` when a collection or alias has the new one.
+    RenameCollection {
+        /// Which; aliases do not resolve here.
+        collection: CollectionRef,
+        /// The new name.
+        to: CollectionName,
+    },
     /// Applies alias changes in order, all or none.
     ChangeAliases {
         /// In which database.

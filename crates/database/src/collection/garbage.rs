@@ -121,10 +121,10 @@ pub(super) async fn collect(live: &Live) {
         Ok(0) => {}
         Ok(removed) => {
             live.upkeep.lock().stats.removed += removed;
-            tracing::debug!(collection = %live.name, removed, "removed old objects");
+            tracing::debug!(collection = %live.name(), removed, "removed old objects");
         }
         Err(error) => {
-            tracing::warn!(collection = %live.name, %error, "old objects were not removed");
+            tracing::warn!(collection = %live.name(), %error, "old objects were not removed");
         }
     }
 }

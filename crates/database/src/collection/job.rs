@@ -132,15 +132,15 @@ pub(super) fn start(live: &Arc<Live>, lane: LaneName, view: Arc<View<Content>>, 
             stop: Signal::default(),
         });
         live.upkeep.job_started(&running);
-        tracing::info!(collection = %live.name, job = kind.label(), rows, "started");
+        tracing::info!(collection = %live.name(), job = kind.label(), rows, "started");
         let outcome = carry_out(&live, &view, job, &running).await;
         let ms = running.stats(live.shared.host.monotonic_us()).running_ms;
         match &outcome {
             Ok(()) => {
-                tracing::info!(collection = %live.name, job = kind.label(), rows, ms, "done");
+                tracing::info!(collection = %live.name(), job = kind.label(), rows, ms, "done");
             }
             Err(error) => {
-                tracing::warn!(collection = %live.name, job = kind.label(), ms, %error, "failed");
+                tracing::warn!(collection = %live.name(), job = kind.label(), ms, %error, "failed");
                 if lane == LaneName::Seal {
                     live.journal.fail_waiting(error);
                 }
@@ -284,7 +284,7 @@ async fn checkpoint(
         Ok::<(), Error>(())
     };
     if let Err(error) = written.await {
-        tracing::warn!(collection = %live.name, %error, "no checkpoint was written");
+        tracing::warn!(collection = %live.name(), %error, "no checkpoint was written");
     }
 }
 
@@ -324,7 +324,7 @@ async fn in_background<T: Send + 'static>(
                 let JobStats {
                     kind, done, total, ..
                 } = running.stats(host.monotonic_us());
-                tracing::info!(collection = %live.name, job = kind, done, total, "in progress");
+                tracing::info!(collection = %live.name(), job = kind, done, total, "in progress");
             }
         }
     }

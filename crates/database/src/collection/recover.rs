@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use arc_swap::ArcSwap;
 use engine::Collection;
 use futures::future::try_join_all;
 use model::{Error, Schema, WriteOp};
@@ -153,7 +154,7 @@ fn assemble(
             ),
         };
         Live {
-            name: registered.name.name.clone(),
+            name: ArcSwap::from_pointee(registered.name.name.clone()),
             id: registered.id,
             shared: Arc::clone(shared),
             prefix: collection_prefix(registered.id),

@@ -313,7 +313,7 @@ async fn run(live: Arc<Live>) {
             Step::Checkpoint => {
                 let outcome = checkpoint(&live).await;
                 if let Err(error) = &outcome {
-                    tracing::warn!(collection = %live.name, %error, "no checkpoint was written");
+                    tracing::warn!(collection = %live.name(), %error, "no checkpoint was written");
                 }
                 let now_us = live.shared.host.monotonic_us();
                 live.upkeep
@@ -452,7 +452,7 @@ async fn checkpoint(live: &Live) -> Result<(), Error> {
     if let (Some(position), Some(parts)) = (position, parts) {
         live.upkeep
             .checkpointed(position, &parts, live.shared.options.checkpoints_kept);
-        tracing::debug!(collection = %live.name, entry = position.n, "checkpoint written");
+        tracing::debug!(collection = %live.name(), entry = position.n, "checkpoint written");
         return Ok(());
     }
     // Rows may have begun to grow since it was decided; nothing else prevents a checkpoint.

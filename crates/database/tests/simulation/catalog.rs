@@ -50,6 +50,42 @@ fn collections_are_listed_in_order_and_survive_a_restart() {
     assert_eq!(world.database.stats().open, [], "listing opens nothing");
 }
 
+/// Whoever holds a collection goes on with it under its new name, and its old name is free.
+#[test]
+fn a_renamed_collection_keeps_its_points_and_its_log() {
+    let disk = Arc::new(Disk::default());
+    let world = World::open(disk.clone(), 1).unwrap();
+    let rename = |world: &World, from, to| {
+        world.execute(Command::RenameCollection {
+            collection: at(from),
+            to: at(to).name,
+        })
+    };
+    world.create("old").unwrap();
+    world.write("old", vec![upsert([1], 1)]).unwrap();
+    change(&world, vec![alias("live", "old")]).unwrap();
+    rename(&world, "old", "new").unwrap();
+    assert_eq!(names(&world), ["new"]);
+    assert_eq!(world.database.stats().open[0].name, at("new").name);
+    world.write("new", vec![upsert([2], 1)]).unwrap();
+    world.write("live", vec![upsert([3], 1)]).unwrap();
+    let gone = world.write("old", vec![upsert([4], 1)]).unwrap_err();
+    assert_eq!(gone.kind, ErrorKind::NotFound);
+    world.create("old").unwrap();
+    world.write("old", vec![upsert([4], 1)]).unwrap();
+    let missing = rename(&world, "none", "x").unwrap_err();
+    assert_eq!(missing.kind, ErrorKind::NotFound);
+    let taken = rename(&world, "old", "live").unwrap_err();
+    assert_eq!(taken.kind, ErrorKind::AlreadyExists);
+    world.host.crash();
+    let world = World::open(disk, 2).unwrap();
+    assert_eq!(names(&world), ["new", "old"]);
+    assert_eq!(world.contents("new").len(), 3);
+    assert_eq!(world.contents("old").len(), 1);
+    rename(&world, "new", "newer").unwrap();
+    assert_eq!(world.contents("live").len(), 3);
+}
+
 #[test]
 fn an_alias_is_as_good_as_the_name_and_can_be_moved_in_one_step() {
     let disk = Arc::new(Disk::default());

@@ -12,8 +12,8 @@
 //! What a parameter has no counterpart for is kept and shown again.
 
 use model::{
-    ClusterCount, CodeBits, FieldKind, HnswConfig, IndexChoice, IvfConfig, Metric,
-    PostingsConfig, ProductRatio, Quantization,
+    ClusterCount, CodeBits, FieldKind, HnswConfig, IndexChoice, IvfConfig, Metric, PostingsConfig,
+    ProductRatio, Quantization,
 };
 
 use crate::error::{Failure, code};
@@ -123,10 +123,7 @@ pub(crate) fn served(index: &Index, kind: &Kind) -> Option<Served> {
         ("hnsw", Kind::Vector(_)) => {
             let m = number("m").unwrap_or(16);
             let ef = number("ef_construction").unwrap_or(200);
-            Some(of_floats(
-                graph(m, ef),
-                codes(index.parameter("encode")),
-            ))
+            Some(of_floats(graph(m, ef), codes(index.parameter("encode"))))
         }
         // The degree of Vamana is that of all links; ours has twice `m` where rows are many.
         ("diskann", Kind::Vector(_)) => {
@@ -141,13 +138,11 @@ pub(crate) fn served(index: &Index, kind: &Kind) -> Option<Served> {
             });
             Some(of_floats(lists, ivf_codes(index, rows.dim.get())))
         }
-        ("bmp", Kind::Sparse { .. }) => {
-            Some(Served {
-                index: IndexChoice::Postings(PostingsConfig::default()),
-                codes: None,
-                metric: None,
-            })
-        }
+        ("bmp", Kind::Sparse { .. }) => Some(Served {
+            index: IndexChoice::Postings(PostingsConfig::default()),
+            codes: None,
+            metric: None,
+        }),
         _ => None,
     }
 }

@@ -73,7 +73,7 @@ fn schema() -> Vec<Route> {
         route!(M::DELETE, "/databases/{database_name}/tables/{table_name}/columns", Manage,
             columns::remove, "Drops columns and their values"),
         route!(M::POST, "/databases/{database_name}/tables/{table_name}/rename", Manage,
-            tables::rename, "Refused: tables keep their names"),
+            tables::rename, "Gives a table another name"),
     ]
 }
 

@@ -238,18 +238,16 @@ async fn drop_one(call: &Call<'_>, collection: CollectionRef) -> Result<bool, Fa
     }
 }
 
-/// `POST /databases/{database_name}/tables/{table_name}/rename`: nothing below has another name
-/// for what exists, and a copy under the new name would lose what is written in the meantime.
+/// `POST /databases/{database_name}/tables/{table_name}/rename`
 pub(crate) async fn rename(call: &Call<'_>) -> Answer {
     let body = request::body(call)?;
     let name = body.get("new_table_name").and_then(Json::as_text);
     let name = name.ok_or_else(|| Failure::json("`new_table_name` must be a text"))?;
     let name = request::checked_name(name, Named::Table)?;
-    let table = Table::of(call).await?;
-    Err(Failure::not_supported(format_args!(
-        "the table {} keeps its name: create {name} and import what was exported",
-        table.collection.name
-    )))
+    let collection = Table::of(call).await?.collection;
+    let to = CollectionName::new(&name)?;
+    request::execute(call, Command::RenameCollection { collection, to }).await?;
+    done()
 }
 
 /// `POST /instance/table/compact`, of version 0.5.2: as [`tend`].

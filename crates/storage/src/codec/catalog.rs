@@ -61,6 +61,13 @@ pub enum CatalogChange {
         /// Its name.
         database: DatabaseName,
     },
+    /// A collection got another name.
+    Rename {
+        /// Its name before.
+        collection: CollectionRef,
+        /// Its name since, in the same database.
+        to: CollectionName,
+    },
     /// Collections took the place of those of their names.
     Restore {
         /// In which database.
@@ -165,6 +172,11 @@ impl Codec for CatalogChange {
                 out.u8(9);
                 database.encode(out)
             }
+            Self::Rename { collection, to } => {
+                out.u8(10);
+                collection.encode(out)?;
+                to.encode(out)
+            }
         }
     }
 
@@ -203,6 +215,10 @@ impl Codec for CatalogChange {
             },
             9 => Self::DropDatabase {
                 database: Codec::decode(input)?,
+            },
+            10 => Self::Rename {
+                collection: Codec::decode(input)?,
+                to: Codec::decode(input)?,
             },
             _ => return Err(input.malformed("a kind of catalog change")),
         })
@@ -376,6 +392,10 @@ mod tests {
             },
             CatalogChange::DropDatabase {
                 database: DatabaseName::default(),
+            },
+            CatalogChange::Rename {
+                collection: books.clone(),
+                to: books.name.clone(),
             },
             restore(None),
             restore(Some(vec![(books.clone(), books.name.clone())])),

@@ -139,6 +139,9 @@ fn carry_out(world: &World, command: Command) -> Result<Outcome, Error> {
         Command::DropCollection { collection } => {
             Ok(Outcome::Existed(world.find(&collection).is_ok()))
         }
+        Command::RenameCollection { collection, .. } => {
+            world.find(&collection).map(|_| Outcome::Done)
+        }
         Command::ChangeAliases { .. } | Command::SetAttributes { .. } => Ok(Outcome::Done),
         Command::Write {
             collection,
