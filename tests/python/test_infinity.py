@@ -180,7 +180,15 @@ def served(client, table):
     assert client.show_admin_variables().data == "standalone"
     assert client.show_config("time_zone").config_value == "UTC"
     assert code_of(client.set_config, "log_level", "debug") == 3076
-    assert code_of(client.create_database_snapshot, "shop", "all") == 3032
+    client.create_database("store")
+    client.get_database("store").create_table("shelf", {"n": {"type": "int"}})
+    client.create_database_snapshot("store", "all")
+    assert code_of(client.restore_database_snapshot, "all") == 3016
+    client.drop_database("store")
+    client.restore_database_snapshot("all")
+    assert client.get_database("store").list_tables().table_names == ["shelf"]
+    client.drop_database("store")
+    client.drop_snapshot("all")
 
 
 def test_a_session_of_the_client_through_a_restart(running):

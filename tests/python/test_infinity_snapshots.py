@@ -1,4 +1,4 @@
-"""Snapshots of Infinity's tables: kept, listed, brought back, let go, through a restart."""
+"""Snapshots of Infinity: kept, listed, brought back, let go, through a restart."""
 
 import pytest
 import requests
@@ -95,10 +95,56 @@ def test_a_snapshot_that_another_interface_let_go(server):
     assert code(server, "DELETE", "/snapshots/one") == 0
 
 
-def test_snapshots_end_with_their_database(server):
+def test_snapshots_of_tables_end_with_their_database(server):
     assert code(server, "POST", "/databases/d") == 0
     fill(server, "/databases/d/tables/t", 1)
     named = {"db_name": "d", "table_name": "t", "snapshot_name": "one"}
     assert code(server, "POST", "/snapshots", **named) == 0
     assert code(server, "DELETE", "/databases/d") == 0
+    assert server.ask("GET", "/snapshots")["snapshots"] == []
+
+
+def test_a_database_comes_back(server):
+    assert code(server, "POST", "/databases/d") == 0
+    for table, count in [("t", 3), ("u", 1)]:
+        fill(server, f"/databases/d/tables/{table}", count)
+    named = {"db_name": "d", "snapshot_name": "all"}
+    assert code(server, "POST", "/snapshots/database", **{**named, "db_name": "none"}) == 3021
+    assert code(server, "POST", "/snapshots/database", **named) == 0
+    assert code(server, "POST", "/snapshots/database", **named) == 3100
+    [kept] = server.ask("GET", "/snapshots")["snapshots"]
+    assert (kept["name"], kept["scope"]) == ("all", "database")
+    assert code(server, "POST", "/snapshots/database/restore", snapshot_name="all") == 3016
+    assert code(server, "POST", "/snapshots/restore", snapshot_name="all") == 3088
+    assert code(server, "DELETE", "/databases/d/tables/u") == 0
+    assert code(server, "DELETE", "/databases/d") == 0
+    # It outlives its database, and a restart.
+    server.restart()
+    assert code(server, "POST", "/snapshots/database/restore", snapshot_name="all") == 0
+    assert sorted(server.ask("GET", "/databases/d/tables")["tables"]) == ["t", "u"]
+    assert ids(server, "/databases/d/tables/t") == [0, 1, 2]
+    # Let go while its database is away: nothing is left of it.
+    assert code(server, "DELETE", "/databases/d") == 0
+    assert code(server, "DELETE", "/snapshots/all") == 0
+    assert code(server, "POST", "/snapshots/database/restore", snapshot_name="all") == 3088
+    assert server.ask("GET", "/databases")["databases"] == ["default_db"]
+
+
+def test_everything_comes_back_where_there_is_nothing(server):
+    assert code(server, "POST", "/databases/d") == 0
+    fill(server, "/databases/d/tables/t", 2)
+    fill(server, f"{D}/tables/t", 3)
+    assert code(server, "POST", "/snapshots/system", snapshot_name="all") == 0
+    [kept] = server.ask("GET", "/snapshots")["snapshots"]
+    assert (kept["name"], kept["scope"]) == ("all", "system")
+    assert code(server, "POST", "/snapshots/system/restore", snapshot_name="all") == 3016
+    assert code(server, "DELETE", "/databases/d") == 0
+    # The first database is there still, and has a table.
+    assert code(server, "POST", "/snapshots/system/restore", snapshot_name="all") == 3016
+    assert server.ask("GET", "/databases")["databases"] == ["default_db"]
+    assert code(server, "DELETE", f"{D}/tables/t") == 0
+    assert code(server, "POST", "/snapshots/system/restore", snapshot_name="all") == 0
+    assert ids(server, "/databases/d/tables/t") == [0, 1]
+    assert ids(server, f"{D}/tables/t") == [0, 1, 2]
+    assert code(server, "DELETE", "/snapshots/all") == 0
     assert server.ask("GET", "/snapshots")["snapshots"] == []

@@ -217,7 +217,8 @@ impl Catalog {
             return Ok(false);
         }
         let here = |scope: &SnapshotScope| match scope {
-            SnapshotScope::Database(database) => database == name,
+            // They are what brings it back.
+            SnapshotScope::Database(_) => false,
             SnapshotScope::Collection(collection) | SnapshotScope::Shard { collection, .. } => {
                 collection.database == *name
             }
@@ -679,15 +680,24 @@ mod tests {
             id: Ulid::from_bytes([8; 16]),
             schema: Schema::default(),
         };
-        let kept = CatalogChange::Keep(SnapshotEntry {
-            id: Ulid::from_bytes([7; 16]),
-            scope: SnapshotScope::Database(database("x")),
-            name: "s".into(),
-            bytes: 1,
-            sha256: [0; 32],
-            pins: Vec::new(),
-        });
-        let catalog = after(&[create("a", 1), made("x"), made("b"), inside("x"), kept]);
+        let kept = |id, scope| {
+            CatalogChange::Keep(SnapshotEntry {
+                id: Ulid::from_bytes([id; 16]),
+                scope,
+                name: "s".into(),
+                bytes: 1,
+                sha256: [0; 32],
+                pins: Vec::new(),
+            })
+        };
+        let catalog = after(&[
+            create("a", 1),
+            made("x"),
+            made("b"),
+            inside("x"),
+            kept(7, SnapshotScope::Collection(within("x"))),
+            kept(6, SnapshotScope::Database(database("x"))),
+        ]);
         assert_eq!(catalog.databases(), ["default_db", "x", "b"].map(database));
         assert_eq!(refused(&catalog, &made("x")), ErrorKind::AlreadyExists);
         assert_eq!(
@@ -698,7 +708,8 @@ mod tests {
         let (catalog, outcome) = catalog.apply(&gone("x")).unwrap();
         assert_eq!(outcome, Outcome::Existed(true));
         assert_eq!(catalog.dropped().len(), 2);
-        assert_eq!(catalog.snapshots().count(), 0);
+        let left: Vec<Ulid> = catalog.snapshots().map(|kept| kept.id).collect();
+        assert_eq!(left, [Ulid::from_bytes([6; 16])]);
         let (catalog, outcome) = catalog.apply(&gone("x")).unwrap();
         assert_eq!(outcome, Outcome::Existed(false));
         let error = catalog.resolve(&within("x")).unwrap_err();

@@ -17,8 +17,9 @@ pub enum Command {
         /// Its name.
         database: DatabaseName,
     },
-    /// Drops a database with its collections, aliases, attributes and snapshots. Replies
-    /// `Outcome::Existed`; `Invalid` about [`DatabaseName::DEFAULT`], which always exists.
+    /// Drops a database with its collections, aliases, attributes and the snapshots of its
+    /// collections. Those of the whole database stay, for when there is one of its name again.
+    /// Replies `Outcome::Existed`; `Invalid` about [`DatabaseName::DEFAULT`], which always exists.
     DropDatabase {
         /// Which.
         database: DatabaseName,

@@ -14,7 +14,8 @@ pub(crate) async fn list(call: &Call<'_>) -> Answer {
     ok(json!({ "databases": names }))
 }
 
-async fn names(call: &Call<'_>) -> Result<Vec<DatabaseName>, Failure> {
+/// All databases, in the order in which they were created.
+pub(crate) async fn names(call: &Call<'_>) -> Result<Vec<DatabaseName>, Failure> {
     match request::query(call, Query::ListDatabases).await? {
         Reply::Databases(names) => Ok(names),
         other => Err(other.unexpected().into()),

@@ -150,7 +150,7 @@ fn rows() -> Vec<Route> {
 fn kept() -> Vec<Route> {
     use Method as M;
     vec![
-        route!(M::GET, "/snapshots", Observe, snapshots::list, "Snapshots of tables"),
+        route!(M::GET, "/snapshots", Observe, snapshots::list, "Snapshots"),
         route!(M::POST, "/snapshots", Manage,
             snapshots::create, "Keeps the present state of a table"),
         route!(M::POST, "/snapshots/restore", Manage,
@@ -159,13 +159,13 @@ fn kept() -> Vec<Route> {
         route!(M::DELETE, "/snapshots/{snapshot_name}", Manage,
             snapshots::delete, "Lets a snapshot go"),
         route!(M::POST, "/snapshots/database", Manage,
-            snapshots::of_database, "Refused: snapshots are of tables"),
+            snapshots::create_of_database, "Keeps the present state of a database"),
         route!(M::POST, "/snapshots/database/restore", Manage,
-            snapshots::of_database, "Refused: snapshots are of tables"),
+            snapshots::restore_database, "Brings a database back that was dropped"),
         route!(M::POST, "/snapshots/system", Manage,
-            snapshots::of_system, "Refused: snapshots are of tables"),
+            snapshots::create_of_system, "Keeps the present state of every database"),
         route!(M::POST, "/snapshots/system/restore", Manage,
-            snapshots::of_system, "Refused: snapshots are of tables"),
+            snapshots::restore_system, "Brings every database back where there is none"),
     ]
 }
 
