@@ -82,6 +82,17 @@ fn is_among(index: &Index, names: &[String]) -> bool {
     names.is_empty() || names.contains(&index.name)
 }
 
+/// Where the texts are that any search can name.
+pub(crate) fn paths(table: &Table) -> Vec<FieldPath> {
+    let indexes = table.indexes.iter();
+    let indexed = indexes.filter(|index| index.kind == "fulltext");
+    let places = indexed.filter_map(|index| match &table.column(&index.column)?.place {
+        Place::Payload(path) => Some(path.clone()),
+        Place::Vector(_) => None,
+    });
+    places.collect()
+}
+
 fn one<'t>(
     table: &'t Table,
     name: &str,

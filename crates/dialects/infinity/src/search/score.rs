@@ -261,7 +261,7 @@ async fn texts(
     let searched = fulltext::searched(table, fields, indexes)?;
     // Frequencies and lengths are those of all rows, whatever the filter.
     let select = Select {
-        payload: PayloadSelect::All,
+        payload: PayloadSelect::Include(fulltext::paths(table)),
         ..Select::default()
     };
     let records = documents::scan(call, &table.collection, None, select, usize::MAX).await?;
