@@ -89,9 +89,7 @@ fn of_field(function: Function, path: &FieldPath, constants: &[&Value]) -> Optio
             }
         }
         // Several values are null to a term, and none of them need be empty.
-        (Function::IsNull, []) if !path.steps().contains(&Step::Each) => {
-            test(Test::IsEmpty(true))
-        }
+        (Function::IsNull, []) if !path.steps().contains(&Step::Each) => test(Test::IsEmpty(true)),
         _ => None,
     }
 }

@@ -180,6 +180,7 @@ mod tests {
                     element: Element::F32,
                 },
                 index: None,
+                index_metric: None,
                 quantization: None,
                 residency,
             }],
