@@ -4,6 +4,7 @@ mod array;
 mod block;
 mod block_error;
 mod built;
+mod candidates;
 mod collection;
 mod conceal;
 mod deleted;
