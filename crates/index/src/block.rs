@@ -14,8 +14,8 @@ use crate::similarity::{Similarity, normalises_late};
 /// An immutable row-major matrix: row `r` is the vector of `RowId(r)`.
 ///
 /// Rows hold vectors as the metric wants them stored: cosine rows are already normalised, but for
-/// those of bytes and those of [`DenseBlock::compared_by`]. A row without a vector has a place too (of any content) and must be left out
-/// through [`crate::Allowed`]. Cloning shares the bytes.
+/// those of bytes and those of [`DenseBlock::compared_by`]. A row without a vector has a place too
+/// (of any content) and must be left out through [`crate::Allowed`]. Cloning shares the bytes.
 #[derive(Clone, Debug)]
 pub struct DenseBlock {
     bytes: Bytes,

@@ -7,11 +7,11 @@ use serde_json::{Value as Out, json};
 
 use crate::answer::{Answer, done, ok};
 use crate::error::{Failure, code};
-use crate::index_kinds;
 use crate::json::Json;
 use crate::request::{self, IfExists, Named};
 use crate::search::analysis::Analysis;
 use crate::table::{self, Column, Index, Place, Table};
+use crate::{index_kinds, index_served};
 use crate::{storage, tables};
 
 /// `GET …/indexes`
@@ -174,7 +174,7 @@ fn chosen(table: &Table, column: &Column) -> Option<WriteOp> {
     let served = indexes
         .by_ref()
         .filter(|index| index.column == column.name)
-        .find_map(|index| index_kinds::served(index, &column.kind));
+        .find_map(|index| index_served::served(index, &column.kind));
     let is_dense = matches!(field.kind, VectorKind::Dense { .. });
     let mut change = ConfigChange::default();
     change.vectors.push(VectorChange {

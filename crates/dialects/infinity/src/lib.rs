@@ -25,6 +25,7 @@ mod databases;
 mod documents;
 mod error;
 mod index_kinds;
+mod index_served;
 mod indexes;
 mod json;
 mod kinds;
