@@ -1,7 +1,7 @@
 //! Databases.
 
 use gateway::Call;
-use model::{Command, DatabaseName, ErrorKind, Outcome, Query, Reply};
+use model::{CollectionName, Command, DatabaseName, ErrorKind, Outcome, Query, Reply};
 use serde_json::json;
 
 use crate::answer::{Answer, done, ok};
@@ -30,7 +30,7 @@ pub(crate) async fn show(call: &Call<'_>) -> Answer {
     ok(json!({
         "database_name": database.as_str(),
         "storage_directory": directory(&database),
-        "table_count": tables.to_string(),
+        "table_count": tables.len().to_string(),
         "comment": "",
     }))
 }
@@ -48,9 +48,16 @@ pub(crate) async fn exists(call: &Call<'_>, database: &DatabaseName) -> Result<(
     }
 }
 
-async fn tables(call: &Call<'_>, database: &DatabaseName) -> Result<usize, Failure> {
+/// The names of the tables of a database, ascending.
+///
+/// # Errors
+/// 3021 when there is no such database.
+pub(crate) async fn tables(
+    call: &Call<'_>,
+    database: &DatabaseName,
+) -> Result<Vec<CollectionName>, Failure> {
     match request::query(call, Query::ListCollections(database.clone())).await? {
-        Reply::Collections(names) => Ok(names.len()),
+        Reply::Collections(names) => Ok(names),
         other => Err(other.unexpected().into()),
     }
 }

@@ -22,10 +22,8 @@ use crate::{cells, databases};
 pub(crate) async fn list(call: &Call<'_>) -> Answer {
     let database = request::database(call)?;
     databases::exists(call, &database).await?;
-    let names: Vec<String> = match request::query(call, Query::ListCollections(database)).await? {
-        Reply::Collections(names) => names.iter().map(ToString::to_string).collect(),
-        other => return Err(other.unexpected().into()),
-    };
+    let names = databases::tables(call, &database).await?;
+    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
     ok(json!({ "tables": names, "table_names": names }))
 }
 

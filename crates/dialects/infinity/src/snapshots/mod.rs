@@ -321,12 +321,16 @@ async fn is_free(call: &Call<'_>, scope: &SnapshotScope) -> Result<(), Failure> 
         | SnapshotScope::Shard {
             collection: table, ..
         } => {
-            let taken = exists && tables_of(call, database).await?.contains(&table.name);
+            let taken = exists
+                && databases::tables(call, database)
+                    .await?
+                    .contains(&table.name);
             (taken, "Table", table.name.as_str(), code::DUPLICATE_TABLE)
         }
         SnapshotScope::Database(name) => {
             let taken = exists
-                && (*name != DatabaseName::default() || !tables_of(call, name).await?.is_empty());
+                && (*name != DatabaseName::default()
+                    || !databases::tables(call, name).await?.is_empty());
             (taken, "Database", name.as_str(), code::DUPLICATE_DATABASE)
         }
     };
@@ -336,16 +340,6 @@ async fn is_free(call: &Call<'_>, scope: &SnapshotScope) -> Result<(), Failure> 
             format!("{kind}: {name} is already existed"),
         )),
         false => Ok(()),
-    }
-}
-
-async fn tables_of(
-    call: &Call<'_>,
-    database: &DatabaseName,
-) -> Result<Vec<CollectionName>, Failure> {
-    match request::query(call, Query::ListCollections(database.clone())).await? {
-        Reply::Collections(names) => Ok(names),
-        other => Err(other.unexpected().into()),
     }
 }
 
