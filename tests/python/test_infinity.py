@@ -10,12 +10,12 @@ from types import SimpleNamespace
 import pytest
 import requests
 from infinity import infinity_http as http
-from infinity.common import ConflictType, InfinityException, SortType, SparseVector
+from infinity.common import FDE, ConflictType, InfinityException, SortType, SparseVector
 from infinity.index import IndexInfo, IndexType
 from infinity.table import ExplainType
 
 import infinity_cases
-from infinity_server import InfinityServer
+from infinity_server import InfinityServer, rows_of
 
 HERE = Path(__file__).resolve().parent
 ENGINE_SECONDS_MAX = 120
@@ -179,7 +179,7 @@ def served(client, table):
     assert int(client.show_global_variable("query_count")["query_count"]) > 0
     assert client.show_admin_variables().data == "standalone"
     assert client.show_config("time_zone").config_value == "UTC"
-    assert code_of(client.set_config, "log_level", "debug") == 3076
+    assert code_of(client.set_config, "version", "2") == 3076
     client.create_database("store")
     client.get_database("store").create_table("shelf", {"n": {"type": "int"}})
     client.create_database_snapshot("store", "all")
@@ -394,3 +394,111 @@ def test_the_engine_says_the_same(running, engine):
     }
     assert not wrong, "\n".join(f"{name}: {each}" for name, each in wrong.items())
     assert set(DIFFERENCES) <= set(engine)
+
+
+def test_the_client_changes_settings(running):
+    db = connect(running)
+    for name, value in [("log_level", "debug"), ("cleanup_interval", 70)]:
+        before = db.show_config(name).config_value
+        assert db.set_config(name, value).error_code == 0
+        assert db.show_config(name).config_value == value
+        assert db.set_config(name, before).error_code == 0
+        assert db.show_config(name).config_value == before
+    assert code_of(db.set_config, "log_level", 1) == 3010
+    assert code_of(db.set_config, "mem_index_capacity", 1000) == 3076
+
+
+def test_the_client_inserts_encodings_of_tensors(running):
+    client = connect(running)
+    client.create_database("encoded", ConflictType.Ignore)
+    db = client.get_database("encoded")
+    fields = {"id": {"type": "int"}, "v": {"type": "vector,64,float"}}
+    table = db.create_table("t", fields, ConflictType.Replace)
+    tensors = [[[1.0, 0.0, 0.5], [0.0, 1.0, 0.5]], [[-1.0, 0.0, 0.0]], [[0.0, -1.0, 1.0]] * 5]
+    rows = [{"id": at, "v": FDE(tensor, 64)} for at, tensor in enumerate(tensors)]
+    assert table.insert(rows).error_code == 0
+    assert code_of(table.insert, [{"id": 9, "v": FDE(tensors[0], 32)}]) == 3010
+    path = "/databases/encoded/tables/t/docs"
+    for metric in ["ip", "cosine", "l2"]:
+        for wanted, tensor in enumerate(tensors):
+            match = {
+                "match_method": "dense", "fields": "v", "element_type": "float", "topn": 3,
+                "metric_type": metric, "fde": {"tensor_data": tensor, "target_dimension": 64},
+            }
+            found = rows_of(running.ask("GET", path, {"output": ["id"], "search": [match]}))
+            assert found[0] == {"id": wanted}, (metric, wanted, found)
+    client.drop_database("encoded")
+
+
+FEATURES = [
+    # What Infinity's own tests expect of its current version.
+    ('[{"Tag1":1},{"Tag2":2}]', 5.267063),
+    ('[{"Tag1":2},{"Tag2":1}]', 4.267063),
+    ('[{"Tag2":3},{"Tag3":4}]', 6.267063),
+]
+
+
+def test_the_client_adds_rank_features(running):
+    client = connect(running)
+    client.create_database("ranked", ConflictType.Ignore)
+    db = client.get_database("ranked")
+    fields = {name: {"type": "varchar"} for name in ["id", "content", "tag"]}
+    table = db.create_table("t", fields, ConflictType.Replace)
+    rows = [
+        {"id": str(at), "content": "hello world", "tag": tag}
+        for at, (tag, _) in enumerate(FEATURES)
+    ]
+    table.insert(rows)
+    for name, column, parameters in [
+        ("words", "content", {}),
+        ("tags", "tag", {"analyzer": "rankfeatures"}),
+    ]:
+        table.create_index(name, IndexInfo(column, IndexType.FullText, parameters))
+    found, _ = table.output(["id", "_score"]).match_text("content", "hello world", 10).to_df()
+    assert len(set(found["SCORE"])) == 1
+    wanted = {"rank_features": "tag^Tag1^1.0,tag^Tag2^2.0"}
+    search = table.output(["id", "_score"]).match_text("content", "hello world", 10, wanted)
+    found, _ = search.to_df()
+    scores = dict(zip(found["id"], found["SCORE"], strict=True))
+    assert scores == {
+        str(at): pytest.approx(score, abs=1e-6) for at, (_, score) in enumerate(FEATURES)
+    }
+    # A row that has a feature is found without a word, if the filter lets it.
+    table.insert([{"id": "3", "content": "bye", "tag": '[{"Tag1":0.8}]'}])
+    search = table.output(["id", "_score"]).match_text("content", "hello", 10, wanted)
+    found, _ = search.filter("id <> '0'").to_df()
+    scores = dict(zip(found["id"], found["SCORE"], strict=True))
+    assert set(scores) == {"1", "2", "3"}
+    assert scores["3"] == pytest.approx(0.8, abs=4e-4)
+    client.drop_database("ranked")
+
+
+def test_the_client_indexes_functions(running):
+    client = connect(running)
+    client.create_database("functional", ConflictType.Ignore)
+    db = client.get_database("functional")
+    table = db.create_table("t", {"name": {"type": "varchar"}}, ConflictType.Replace)
+    table.insert([{"name": name} for name in ["Ann", "ann", "Bob"]])
+    ask = lambda: table.output(["name"]).filter("lower(name) = 'ann'").to_df()[0]["name"].tolist()
+    before = ask()
+    assert sorted(before) == ["Ann", "ann"]
+    table.create_index("f", IndexInfo("LOWER(name)", IndexType.SecondaryFunctional))
+    assert ask() == before
+    shown = table.show_index("f")
+    assert shown.index_type == "SECONDARYFUNCTIONAL"
+    path = "/databases/functional/tables/t"
+    shown = running.ask("GET", f"{path}/indexes/f")
+    assert shown["function_info"] == "lower(name)"
+    assert shown["index_column_names"] == "name"
+    assert shown["other_parameters"] == "cardinality = high"
+    listed = running.ask("GET", f"{path}/indexes")["indexes"]
+    assert listed == [
+        {"index_name": "f", "index_type": "SECONDARYFUNCTIONAL", "columns": "name"}
+    ]
+    running.restart()
+    assert connect(running).get_database("functional").get_table("t").show_index("f")
+    assert running.ask("DELETE", f"{path}/columns", {"column_names": ["name"]})["error_code"] == 3099
+    table = connect(running).get_database("functional").get_table("t")
+    assert table.drop_index("f").error_code == 0
+    assert running.ask("GET", f"{path}/indexes")["indexes"] == []
+    connect(running).drop_database("functional")

@@ -1,6 +1,8 @@
 """Infinity's interface by plain requests: every route, every error number, explanations."""
 
 import re
+import socket
+import time
 
 import pytest
 
@@ -74,9 +76,9 @@ ROUTES = [
     ("POST", "/snapshots/system/restore", {"snapshot_name": "s4"}, 3016),
     ("DELETE", "/snapshots/s3", None, []),
     ("DELETE", "/snapshots/s4", None, []),
-    ("GET", "/configs", None, ["version", "time_zone"]),
+    ("GET", "/configs", None, ["version", "time_zone", "log_level", "cleanup_interval"]),
     ("GET", "/configs/version", None, ["version"]),
-    ("POST", "/configs", {"log_level": "info"}, 3076),
+    ("POST", "/configs", {"log_level": "info"}, []),
     ("GET", "/variables/global", None, ["query_count", "current_timestamp"]),
     ("GET", "/variables/global/query_count", None, ["query_count"]),
     ("SET", "/variables/global", {"query_count": 1}, 3029),
@@ -140,6 +142,16 @@ def dense(**fields):
     return match(**{**body, "element_type": "float", "metric_type": "l2", **fields})
 
 
+def without_vector(**fields):
+    method, path, body = dense(**fields)
+    del body["search"][0]["query_vector"]
+    return (method, path, body)
+
+
+def words(**params):
+    return match(match_method="text", fields="s", matching_text="fox", topn=3, params=params)
+
+
 def index(column, **parameters):
     return ("POST", f"{T}/indexes/new", {"fields": [column], "index": parameters})
 
@@ -175,6 +187,25 @@ ERRORS = [
     (3009, *index("v", type="secondary")),
     (3010, *row(v=[1.0])),
     (3010, *row(id="x")),
+    (3010, "POST", "/configs", {"log_level": 1}),
+    (3010, "POST", "/configs", {"cleanup_interval": "10"}),
+    (3010, "POST", "/configs", {"cleanup_interval": 1.5}),
+    (3010, *row(v={"function": "fde", "tensor_data": [[1, 2]], "target_dimension": 3})),
+    (3067, *row(v={"function": "nope", "tensor_data": [[1, 2]], "target_dimension": 2})),
+    (3067, *row(v={"function": "fde", "tensor_data": [[1, 2], [1]], "target_dimension": 2})),
+    (3067, *row(v={"function": "fde", "tensor_data": [[1, 2]]})),
+    (3069, *dense(fde={"tensor_data": [[1, 2]], "target_dimension": 2})),
+    (3069, *without_vector()),
+    (3069, *without_vector(fde={"tensor_data": [], "target_dimension": 2})),
+    (3013, *without_vector(fde={"tensor_data": [[1, 2]], "target_dimension": 3})),
+    (3036, *search(output=["fde(s, 2)"])),
+    (3036, *search(output=["fde(t, 0)"])),
+    (3036, *search(output=["fde([[1, 2], [3]], 4)"])),
+    (3013, *words(rank_features="s^a")),
+    (3013, *words(rank_features="s")),
+    (3013, *words(rank_features="s^a^b")),
+    (3013, *words(rank_features="s^a^1^2")),
+    (3024, *words(rank_features="none^a")),
     (3013, *row(none=1)),
     (3013, "POST", f"{T}/docs", [{"id": 1}]),
     (3013, "GET", f"{T}/docs", {"output": ["none"]}),
@@ -202,11 +233,18 @@ ERRORS = [
     (3026, "GET", f"{T}/docs", {"output": ["id", "s"], "group_by": ["id"]}),
     (3027, "GET", "/variables/global/none", None),
     (3027, "GET", "/configs/none", None),
+    (3028, "POST", "/configs", {"log_level": "loud"}),
     (3029, "SET", "/variables/global", {"query_count": 1}),
     (3030, *search(filter="nope(id) = 1")),
     (3032, "POST", f"{T}/columns", NEW),
     (3032, "POST", f"{T}/docs", [ROWS[0]] * 8193),
-    (3032, *index("id", type="secondaryfunctional")),
+    (3009, *index("id", type="secondaryfunctional")),
+    (3009, *index("1 + 1", type="secondaryfunctional")),
+    (3009, *index("id + f", type="secondaryfunctional")),
+    (3024, *index("lower(none)", type="secondaryfunctional")),
+    (3030, *index("nope(s)", type="secondaryfunctional")),
+    (3069, *index("lower(s", type="secondaryfunctional")),
+    (3009, *index("lower(s)", type="secondaryfunctional", cardinality="some")),
     (3032, "PUT", f"{T}/indexes/near", {"optimize_options": {"lvq_avg": ""}}),
     (3033, "DELETE", D, {}),
     (3036, *search(filter="sqrt(id, 1) = 1")),
@@ -251,9 +289,11 @@ ERRORS = [
     (3074, "POST", "/databases/new", {"create_option": "x"}),
     (3075, "DELETE", "/databases/new", {"drop_option": 1}),
     (3076, "POST", "/configs", {}),
-    (3076, "POST", "/configs", {"log_level": "info"}),
+    (3076, "POST", "/configs", {"log_level": "info", "cleanup_interval": 1}),
+    (3076, "POST", "/configs", {"mem_index_capacity": 1}),
+    (3076, "POST", "/configs", {"nothing": 1}),
+    (3076, "POST", "/configs", {"cleanup_interval": -1}),
     (3077, *index("s", type="fulltext", analyzer="x")),
-    (3078, *index("s", type="fulltext", analyzer="rankfeatures")),
     (3079, *index("s", type="fulltext", analyzer="ngram-x")),
     (3081, "GET", f"{T}/meta", {**SEARCH, "explain_type": "x"}),
     (3082, "GET", f"{T}/indexes/ft/segment/0/chunk/7", None),
@@ -347,3 +387,49 @@ def test_explanations_tell_what_is_done(server):
     assert "every row is tried" in explained("physical", filter="f > 1")
     assert "indexes of: s" in explained("physical", filter="filter_text('s', 'fox')")
     assert "rows: 3" in explained("analyze", search=[near])
+
+
+def hang_up(server):
+    """A connection that speaks no HTTP, which the server tells at its level `debug`."""
+    with socket.create_connection(("127.0.0.1", server.port)) as stranger:
+        stranger.sendall(b"what is this\r\n\r\n")
+        stranger.recv(1000)
+
+
+def test_the_level_of_the_log_acts():
+    def told(server):
+        time.sleep(0.3)
+        return server.log_path.read_text().count("ended early")
+
+    with InfinityServer() as server:
+        assert server.ask("GET", "/configs/log_level")["log_level"] == "info"
+        hang_up(server)
+        assert told(server) == 0
+        assert server.ask("POST", "/configs", {"log_level": "debug"})["error_code"] == 0
+        assert server.ask("GET", "/configs")["log_level"] == "debug"
+        hang_up(server)
+        assert told(server) == 1
+        assert server.ask("POST", "/configs", {"log_level": "critical"})["error_code"] == 0
+        assert server.ask("GET", "/configs/log_level")["log_level"] == "critical"
+        hang_up(server)
+        before = told(server)
+        assert before == 1
+        server.stop()
+        assert "closed" not in server.log_path.read_text()
+        # A change holds until the server ends.
+        server.start()
+        assert server.ask("GET", "/configs/log_level")["log_level"] == "info"
+
+
+def test_encodings_are_shown(server):
+    outputs = ["fde(t, 8)", "fde(v, 8) as short", "FDE([[1, 0], [1, 0]], 8)", "fde([1, 0], 8)"]
+    body = {"output": ["t", *outputs], "filter": "id = 1"}
+    (row,) = rows_of(server.ask("GET", f"{T}/docs", body))
+    assert row["t"] == "[[1,0]]"
+    values = list(row.values())[1:]
+    lists = [[float(x) for x in text.strip("[]").split(",")] for text in values]
+    assert [len(one) for one in lists] == [8, 8, 8]
+    # Equal rows are averaged, so that one is encoded as two are.
+    assert list(row)[1:3] == ["fde(t, 8)", "short"]
+    assert lists[0] == lists[2]
+    assert values[0] == values[2]

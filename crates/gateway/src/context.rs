@@ -32,6 +32,35 @@ pub trait MetricsSource: Send + Sync {
     fn started_at(&self) -> Option<String> {
         None
     }
+
+    /// How much the host logs; `None` where it has no log that can be steered.
+    fn log_level(&self) -> Option<LogLevel> {
+        None
+    }
+
+    /// From now on the host logs what is of `level` and what is worse. Gives whether it does;
+    /// `false` where [`MetricsSource::log_level`] is `None`.
+    fn set_log_level(&self, level: LogLevel) -> bool {
+        let _ = level;
+        false
+    }
+}
+
+/// How bad a thing must be to be logged, the least first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// Everything.
+    Trace,
+    /// What helps to find faults.
+    Debug,
+    /// What is worth knowing.
+    Info,
+    /// What may become a fault.
+    Warning,
+    /// Faults.
+    Error,
+    /// Nothing.
+    Silent,
 }
 
 /// Files of the machine, where the host has some to lend. Paths are as callers give them; one that

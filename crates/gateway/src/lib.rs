@@ -41,7 +41,7 @@ use bytes::Bytes;
 pub use access::{Access, CollectionGrant, Denied, Grant, Keys, Level};
 pub use body::{Body, Intake};
 pub use call::Call;
-pub use context::{Build, Clock, Context, Files, MetricsSource, Resources};
+pub use context::{Build, Clock, Context, Files, LogLevel, MetricsSource, Resources};
 pub use counters::{Count, Counters};
 pub use dialect::{Dialect, Memory, Refusal};
 pub use model::BoxFuture;

@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use app::gateway::Resources;
+use app::gateway::{LogLevel, Resources};
 use app::{CollectionStats, Database, DatabaseStats, MetricsSource, Status};
 
 use crate::exposition::{Exposition, Kind};
+use crate::log;
 use crate::process::{self, ProcessStats};
 
 /// Metrics of a running server.
@@ -77,6 +78,14 @@ impl MetricsSource for ServerMetrics {
 
     fn is_ready(&self) -> bool {
         self.database.get().is_some() && !self.stopping.load(Ordering::Relaxed)
+    }
+
+    fn log_level(&self) -> Option<LogLevel> {
+        log::level()
+    }
+
+    fn set_log_level(&self, level: LogLevel) -> bool {
+        log::set_level(level)
     }
 }
 

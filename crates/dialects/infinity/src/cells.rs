@@ -3,6 +3,7 @@
 use model::{MultiVector, SparseVector, Timestamp, Value, Vector};
 
 use crate::error::{Failure, code};
+use crate::fde;
 use crate::json::Json;
 use crate::kinds::{Kind, Part, Rows};
 use crate::table::Column;
@@ -208,12 +209,19 @@ fn row(column: &Column, rows: &Rows, values: &[Json]) -> Result<Vec<f32>, Failur
 
 fn dense(column: &Column, rows: &Rows, value: &Json) -> Result<Cell, Failure> {
     if value.get("function").is_some() {
-        return Err(Failure::not_supported("functions that make vectors"));
+        let asked = fde::Asked::read(value, true).map_err(Failure::json)?;
+        let encoded = asked.encode(fde::Side::Document);
+        let encoded: Vec<Json> = encoded.iter().map(|x| Json::Float((*x).into())).collect();
+        return vector_of(column, rows, &encoded);
     }
     let list = value.as_list().ok_or_else(|| mismatch(column))?;
     if list.is_empty() {
         return Err(embedding("an embedding must not be empty"));
     }
+    vector_of(column, rows, list)
+}
+
+fn vector_of(column: &Column, rows: &Rows, list: &[Json]) -> Result<Cell, Failure> {
     let row = row(column, rows, list)?;
     Ok(Cell::Vector(match rows.element {
         Part::Bit => Vector::Binary(packed(&row)),

@@ -31,6 +31,7 @@ pub(crate) mod code {
     pub(crate) const AGGREGATE_IN_WHERE: u32 = 3025;
     pub(crate) const NOT_IN_GROUP_BY: u32 = 3026;
     pub(crate) const NO_SYSTEM_VARIABLE: u32 = 3027;
+    pub(crate) const VARIABLE_VALUE: u32 = 3028;
     pub(crate) const READ_ONLY_VARIABLE: u32 = 3029;
     pub(crate) const NO_FUNCTION: u32 = 3030;
     pub(crate) const NOT_SUPPORTED: u32 = 3032;
@@ -65,7 +66,6 @@ pub(crate) mod code {
     pub(crate) const DROP_OPTION: u32 = 3075;
     pub(crate) const COMMAND: u32 = 3076;
     pub(crate) const ANALYZER: u32 = 3077;
-    pub(crate) const ANALYZER_UNSUPPORTED: u32 = 3078;
     pub(crate) const ANALYZER_NAME: u32 = 3079;
     pub(crate) const EXPLAIN_TYPE: u32 = 3081;
     pub(crate) const NO_CHUNK: u32 = 3082;

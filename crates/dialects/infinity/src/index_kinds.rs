@@ -6,20 +6,27 @@
 //! | IVF | inverted lists |
 //! | BMP | postings of a column of sparse vectors |
 //! | EMVB, PLAID, SMVE, and HNSW of several rows | every row is compared (MaxSim) |
-//! | FULLTEXT | a payload index of tokens |
+//! | FULLTEXT | a payload index of tokens; of rank features none, they are read from the rows |
 //! | SECONDARY | a payload index of values |
+//! | SECONDARYFUNCTIONAL | the function is computed for every row that is compared |
 //!
 //! What a parameter has no counterpart for is kept and shown again.
 
-use model::{ClusterCount, FieldKind};
+use model::{ClusterCount, FieldKind, Term};
 
 use crate::error::{Failure, code};
 use crate::json::Json;
 use crate::kinds::{Kind, Part};
 use crate::search::analysis::Analysis;
-use crate::table::Column;
+use crate::search::features;
+use crate::table::{Column, Place, Table};
+use crate::titles;
+use crate::vocabulary::Words;
 
 pub(crate) type Parameters = Vec<(String, String)>;
+
+/// The kind of indexes of what a function makes of a column.
+pub(crate) const FUNCTIONAL: &str = "secondaryfunctional";
 
 /// The name of a kind in answers.
 pub(crate) fn shown(kind: &str) -> &'static str {
@@ -32,6 +39,7 @@ pub(crate) fn shown(kind: &str) -> &'static str {
         "diskann" => "DISKANN",
         "plaid" => "PLAID",
         "smve" => "SMVE",
+        FUNCTIONAL => "SECONDARYFUNCTIONAL",
         _ => "SECONDARY",
     }
 }
@@ -49,7 +57,7 @@ pub(crate) fn definition(body: &Json, column: &Column) -> Result<(String, Parame
             Failure::new(code::INDEX_PARAMETER, text)
         })?;
         match name.as_str() {
-            "type" => kind = Some(text.to_ascii_lowercase()),
+            "type" => kind = Some(kind_named(&text)),
             _ if given.iter().any(|(other, _)| *other == name) => {
                 return Err(wrong_parameter(&name, "given twice"));
             }
@@ -68,17 +76,50 @@ pub(crate) fn definition(body: &Json, column: &Column) -> Result<(String, Parame
         "diskann" => diskann(given, column)?,
         "plaid" => plaid(given, column)?,
         "smve" => smve(given, column)?,
-        "secondaryfunctional" | "secondary_functional" => {
-            return Err(Failure::not_supported(
-                "an index of what a function makes of a column: index the column itself",
-            ));
-        }
+        FUNCTIONAL => cardinality(given)?,
         other => {
             let text = format!("Invalid index type: {other}");
             return Err(Failure::new(code::INDEX_TYPE, text));
         }
     };
     Ok((kind, parameters))
+}
+
+/// The kind of that name, in whatever case; one has two names.
+fn kind_named(text: &str) -> String {
+    match text.to_ascii_lowercase().as_str() {
+        "secondary_functional" => FUNCTIONAL.to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+/// Whether a body defines an index of what a function makes of a column.
+pub(crate) fn is_functional(body: &Json) -> bool {
+    let kind = body.get("index").and_then(|index| index.get("type"));
+    let kind = kind.and_then(Json::as_text);
+    kind.is_some_and(|text| kind_named(text) == FUNCTIONAL)
+}
+
+/// The column of a function that an index is of, and the function as it is shown.
+///
+/// # Errors
+/// 3009 when the text is no function of one column; as [`Words::term`] when it is no expression.
+pub(crate) fn function(table: &Table, text: &str) -> Result<(Column, String), Failure> {
+    let term = Words::of_filter(table).term(text, code::EXPRESSION)?;
+    let mut columns: Vec<&Column> = Vec::new();
+    term.each_field(&mut |path| {
+        let of_path = |column: &&Column| matches!(&column.place, Place::Payload(at) if at == path);
+        let found = table.columns.iter().find(of_path);
+        let known = |column: &Column| columns.iter().any(|other| other.name == column.name);
+        columns.extend(found.filter(|column| !known(column)));
+    });
+    match (&term, columns.as_slice()) {
+        (Term::Call { .. }, [column]) => Ok(((*column).clone(), titles::of(&term, &[]))),
+        _ => {
+            let text = format!("{text} is not a function of one column");
+            Err(Failure::new(code::INVALID_INDEX, text))
+        }
+    }
 }
 
 /// Whether a column holds vectors of floats of 32 bits.
@@ -382,7 +423,10 @@ fn fulltext(given: Parameters, column: &Column) -> Result<Parameters, Failure> {
     // Other parameters are ignored, as Infinity ignores them.
     let known = given.into_iter().filter(|(name, _)| name == "analyzer");
     let parameters = completed(known.collect(), &[("analyzer", "standard")]);
-    Analysis::named(&parameters[0].1)?;
+    let analyzer = &parameters[0].1;
+    if !analyzer.eq_ignore_ascii_case(features::ANALYZER) {
+        Analysis::named(analyzer)?;
+    }
     Ok(parameters)
 }
 
@@ -390,6 +434,10 @@ fn secondary(given: Parameters, column: &Column) -> Result<Parameters, Failure> 
     if values_index(&column.kind).is_none() {
         return Err(wrong_column("secondary", column));
     }
+    cardinality(given)
+}
+
+fn cardinality(given: Parameters) -> Result<Parameters, Failure> {
     for (name, value) in &given {
         match (name.as_str(), value.to_ascii_lowercase().as_str()) {
             ("cardinality", "low" | "high") => {}

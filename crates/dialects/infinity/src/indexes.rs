@@ -10,6 +10,7 @@ use crate::error::{Failure, code};
 use crate::json::Json;
 use crate::request::{self, IfExists, Named};
 use crate::search::analysis::Analysis;
+use crate::search::fulltext;
 use crate::table::{self, Column, Index, Place, Table};
 use crate::{index_kinds, index_served};
 use crate::{storage, tables};
@@ -50,7 +51,7 @@ pub(crate) async fn show(call: &Call<'_>) -> Answer {
         "index_type": index_kinds::shown(&index.kind),
         "index_column_names": index.column,
         "index_column_ids": at.unwrap_or_default().to_string(),
-        "function_info": "",
+        "function_info": index.function,
         "other_parameters": parameters.join(", "),
         "storage_directory": directory(&table, index),
         "storage_size": "0B",
@@ -79,7 +80,9 @@ pub(crate) async fn create(call: &Call<'_>) -> Answer {
         .get("fields")
         .and_then(Json::as_list)
         .unwrap_or_default();
-    let column = match fields {
+    let functional = index_kinds::is_functional(&body);
+    let target = match fields {
+        [Json::Text(function)] if functional => function.clone(),
         [Json::Text(column)] => request::checked_name(column, Named::Column)?,
         [] => return Err(Failure::new(code::INVALID_INDEX, "an index needs a column")),
         _ => return Err(Failure::not_supported("an index on several columns")),
@@ -99,12 +102,16 @@ pub(crate) async fn create(call: &Call<'_>) -> Answer {
                 }
             }
         }
-        let column = table.known_column(&column)?.clone();
+        let (column, function) = match functional {
+            true => index_kinds::function(table, &target)?,
+            false => (table.known_column(&target)?.clone(), String::new()),
+        };
         let (kind, parameters) = index_kinds::definition(&body, &column)?;
         table.indexes.push(Index {
             name: name.clone(),
             kind,
             column: column.name.clone(),
+            function,
             parameters,
             comment: comment.to_owned(),
         });
@@ -136,14 +143,16 @@ pub(crate) async fn delete(call: &Call<'_>) -> Answer {
 
 /// What must be done so that `column` has the indexes that `table` says.
 fn built(table: &Table, column: &Column) -> Result<Vec<WriteOp>, Failure> {
-    let of_column = |kind: &str| {
+    let of_column = |is_wanted: &dyn Fn(&Index) -> bool| {
         let mut indexes = table.indexes.iter();
-        indexes.find(|index| index.column == column.name && index.kind == kind)
+        indexes.find(|index| index.column == column.name && is_wanted(index))
     };
     match &column.place {
         Place::Payload(path) => {
             // A path has one payload index; that of tokens serves more.
-            let params = match (of_column("fulltext"), of_column("secondary")) {
+            let of_words = of_column(&fulltext::has_words);
+            let of_values = of_column(&|index| index.kind == "secondary");
+            let params = match (of_words, of_values) {
                 (Some(index), _) => Some(Analysis::of(index)?.params()),
                 (None, Some(_)) => index_kinds::values_index(&column.kind).map(IndexParams::new),
                 (None, None) => None,

@@ -13,10 +13,11 @@
 //! | `portable` | tables read from files and written to files |
 //! | `storage` | segments and blocks |
 //! | `snapshots` | states kept and brought back |
-//! | `service` | configuration, variables, the instance, its role |
+//! | `settings` | configuration, and what of it can be changed |
+//! | `service` | variables, the instance, its role |
 //!
 //! What these share lies in `answer`, `error`, `request`, `json` (around every request), `kinds`,
-//! `cells` (types and their values), `table` (a table as it is), `vocabulary` (expressions).
+//! `cells` (types and their values), `fde` (vectors made of tensors), `table` (a table as it is), `vocabulary` (expressions).
 
 mod answer;
 mod cells;
@@ -24,6 +25,7 @@ mod columns;
 mod databases;
 mod documents;
 mod error;
+mod fde;
 mod index_kinds;
 mod index_served;
 mod indexes;
@@ -34,6 +36,7 @@ mod request;
 mod routes;
 mod search;
 mod service;
+mod settings;
 mod shown;
 mod snapshots;
 mod storage;

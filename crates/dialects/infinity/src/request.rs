@@ -10,6 +10,7 @@ use model::{
 
 use crate::error::{Failure, code};
 use crate::json::Json;
+use crate::settings::Settings;
 
 /// Longest name in bytes, exclusive.
 const NAME_BYTES_END: usize = 65_536;
@@ -24,6 +25,8 @@ pub(crate) struct Remembered {
     last: AtomicU64,
     /// Whether a request changes snapshots.
     pub(crate) snapshots: AtomicBool,
+    /// What was set of the configuration.
+    pub(crate) settings: Settings,
 }
 
 /// What a name is for.

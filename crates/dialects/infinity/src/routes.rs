@@ -7,8 +7,8 @@ use gateway::{Intake, Route};
 use http::Method;
 
 use crate::{
-    answer, columns, databases, documents, indexes, portable, search, service, snapshots, storage,
-    tables,
+    answer, columns, databases, documents, indexes, portable, search, service, settings, snapshots,
+    storage, tables,
 };
 
 macro_rules! route {
@@ -33,7 +33,7 @@ pub(crate) fn all() -> &'static [Route] {
         routes.extend(parts());
         routes.extend(rows());
         routes.extend(kept());
-        routes.extend(settings());
+        routes.extend(server());
         routes.extend(instance());
         routes
     })
@@ -170,13 +170,13 @@ fn kept() -> Vec<Route> {
 }
 
 #[rustfmt::skip]
-fn settings() -> Vec<Route> {
+fn server() -> Vec<Route> {
     use Method as M;
     vec![
-        route!(M::GET, "/configs", Observe, service::configs, "Configuration"),
-        route!(M::GET, "/configs/{config_name}", Observe, service::config, "One setting"),
+        route!(M::GET, "/configs", Observe, settings::configs, "Configuration"),
+        route!(M::GET, "/configs/{config_name}", Observe, settings::config, "One setting"),
         route!(M::POST, "/configs", Manage,
-            service::set_config, "Refused: settings come from the command line"),
+            settings::set, "Changes `log_level` or `cleanup_interval`"),
         route!(M::GET, "/variables/global", Observe, service::global_variables, "Variables"),
         route!(M::GET, "/variables/session", Observe,
             service::session_variables, "Variables of this request"),
@@ -198,7 +198,7 @@ fn settings() -> Vec<Route> {
         route!(M::GET, "/admin/variables", Observe, service::node_variables, "Variables"),
         route!(M::GET, "/admin/variables/{variable_name}", Observe,
             service::node_variable, "One variable"),
-        route!(M::GET, "/admin/configs", Observe, service::configs, "Configuration"),
+        route!(M::GET, "/admin/configs", Observe, settings::configs, "Configuration"),
         route!(M::GET, "/admin/logs", Observe, service::logs, "Logs of a cluster: none"),
         route!(M::GET, "/admin/catalogs", Observe,
             service::catalogs, "Catalogs of a cluster: none (0.5.2)"),

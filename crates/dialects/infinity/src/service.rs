@@ -1,5 +1,5 @@
-//! The server itself: configuration, variables, the instance, its role. Answered with what is
-//! true of this server; what it has no counterpart of is empty.
+//! The server itself: variables, the instance, its role. Answered with what is true of this
+//! server; what it has no counterpart of is empty.
 
 use gateway::Call;
 use http::Method;
@@ -9,79 +9,6 @@ use crate::answer::{Answer, done, ok};
 use crate::error::{Failure, code};
 use crate::json::Json;
 use crate::request;
-
-/// Settings of Infinity that are known by name; here the command line decides on all.
-const READ_ONLY: &[&str] = &[
-    "version",
-    "server_mode",
-    "server_address",
-    "http_port",
-    "data_dir",
-    "wal_dir",
-    "temp_dir",
-    "log_level",
-    "cleanup_interval",
-    "time_zone",
-    "cpu_limit",
-    "storage_type",
-];
-
-fn configuration(call: &Call<'_>) -> Vec<(&'static str, Out)> {
-    let resources = call.context.metrics.resources();
-    let cpus = resources.processors.unwrap_or(1);
-    vec![
-        ("version", call.context.build.version.as_str().into()),
-        ("time_zone", "UTC".into()),
-        ("cpu_limit", cpus.into()),
-        ("server_mode", "standalone".into()),
-        ("storage_type", "local".into()),
-    ]
-}
-
-/// `GET /configs`, `GET /admin/configs`
-pub(crate) async fn configs(call: &Call<'_>) -> Answer {
-    let all = configuration(call).into_iter().map(|(name, value)| {
-        let text = match value {
-            Out::String(text) => text,
-            other => other.to_string(),
-        };
-        (name.to_owned(), Out::String(text))
-    });
-    ok(Out::Object(all.collect()))
-}
-
-/// `GET /configs/{config_name}`
-pub(crate) async fn config(call: &Call<'_>) -> Answer {
-    let name = call.param("config_name");
-    let all = configuration(call);
-    let found = all.into_iter().find(|(known, _)| *known == name);
-    match found {
-        Some((name, value)) => ok(Out::Object(Map::from_iter([(name.to_owned(), value)]))),
-        None => Err(Failure::new(
-            code::NO_SYSTEM_VARIABLE,
-            format!("No system variable is found: {name}"),
-        )),
-    }
-}
-
-/// `POST /configs`
-pub(crate) async fn set_config(call: &Call<'_>) -> Answer {
-    let body = request::body(call)?;
-    let fields = body.as_object().unwrap_or_default();
-    let [(name, _)] = fields else {
-        let text = match fields.len() {
-            0 => "No config will be set",
-            _ => "Only one config can be set at a time",
-        };
-        return Err(Failure::new(code::COMMAND, text));
-    };
-    let known = READ_ONLY.contains(&name.as_str());
-    let text = match known {
-        true => format!("Invalid command: Config {name} is read-only"),
-        false => format!("Invalid command: Unknown config: {name}"),
-    };
-    Err(Failure::new(code::COMMAND, text))
-}
 
 /// What of a list of variables is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,6 +4,7 @@ use model::{NamedVectors, Object, Record, Value, Vector};
 use scalar::{Datum, Fields};
 use serde_json::{Map, Number, Value as Out};
 
+use crate::fde::{Asked, Side};
 use crate::kinds::{Kind, Part};
 use crate::table::{Column, Place};
 
@@ -35,6 +36,26 @@ pub(crate) fn cell(column: &Column, record: &Record) -> Option<Out> {
             Some(vector_text(&column.kind, vector).into())
         }
     }
+}
+
+/// What `fde` makes of the cell of `column` in a row; `None` when that is null.
+pub(crate) fn encoded(column: &Column, record: &Record, target: i64) -> Option<Out> {
+    let Place::Vector(name) = &column.place else {
+        return None;
+    };
+    let vectors: &NamedVectors = record.vectors.as_ref()?;
+    let (_, vector) = vectors.iter().find(|(other, _)| other == name)?;
+    let asked = match vector {
+        Vector::Dense(row) => Asked::new(row.clone(), row.len(), target),
+        Vector::Multi(multi) => Asked::new(
+            multi.rows().flatten().copied().collect(),
+            multi.dim(),
+            target,
+        ),
+        Vector::Sparse(_) | Vector::Binary(_) => return None,
+    };
+    let encoded = asked.ok()?.encode(Side::Document);
+    Some(vector_text(&column.kind, &Vector::Dense(encoded)).into())
 }
 
 /// A value as answers have it: numbers as numbers, all else as texts. `kind` is that of its

@@ -44,6 +44,8 @@ pub(crate) struct Index {
     pub(crate) name: String,
     pub(crate) kind: String,
     pub(crate) column: String,
+    /// What is made of the column before it is indexed; empty: nothing.
+    pub(crate) function: String,
     pub(crate) parameters: Vec<(String, String)>,
     pub(crate) comment: String,
 }
@@ -113,13 +115,17 @@ impl Index {
         let parameters = self.parameters.iter();
         let parameters = parameters
             .map(|(name, value)| Value::Array(vec![name.as_str().into(), value.as_str().into()]));
-        Value::Object(Object::from_iter([
+        let mut fields = Object::from_iter([
             ("name", self.name.as_str().into()),
             ("type", self.kind.as_str().into()),
             ("column", self.column.as_str().into()),
             ("parameters", Value::Array(parameters.collect())),
             ("comment", self.comment.as_str().into()),
-        ]))
+        ]);
+        if !self.function.is_empty() {
+            fields.insert("function", self.function.as_str().into());
+        }
+        Value::Object(fields)
     }
 
     fn of_value(value: &Value) -> Option<Self> {
@@ -142,6 +148,7 @@ impl Index {
             name: owned("name")?,
             kind: owned("type")?,
             column: owned("column")?,
+            function: owned("function").unwrap_or_default(),
             parameters: parameters.iter().filter_map(pair).collect(),
             comment: owned("comment").unwrap_or_default(),
         })

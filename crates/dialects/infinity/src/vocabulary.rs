@@ -4,6 +4,8 @@ use model::{FieldPath, Filter, Term, Test, Value};
 use where_clause::{Argument, Called, Fault, Meaning, Notation, Vocabulary};
 
 use crate::error::{Failure, code};
+use crate::fde;
+use crate::json::Json;
 use crate::kinds::Kind;
 use crate::table::{Place, Table};
 
@@ -188,10 +190,33 @@ impl Vocabulary for Words<'_> {
             "min" => Over::Minimum,
             "sum" => Over::Sum,
             "filter_text" | "filter_fulltext" => return Some(self.text_test(called)),
+            "fde" => return Some(encoding(called)),
             _ => return None,
         };
         Some(self.aggregate(called, over))
     }
+}
+
+/// `fde([[1, 2], [3, 4]], 8)`: the encoding of a tensor, as of one that is stored.
+fn encoding(called: &Called<'_>) -> Result<Meaning, Fault> {
+    let wrong = || Fault::Arguments(called.name.into());
+    let [
+        Argument::Term(Term::Constant(tensor)),
+        Argument::Term(Term::Constant(Value::Int(target))),
+    ] = called.arguments.as_slice()
+    else {
+        return Err(wrong());
+    };
+    let asked = fde::Asked::of(&Json::from(tensor), *target).map_err(|_| wrong())?;
+    let encoded = asked.encode(fde::Side::Document);
+    // With the fewest digits that are read back as the same, as vectors are shown.
+    let short = |x: &f32| {
+        let digits = x.to_string();
+        let whole = digits.parse().map(Value::Int);
+        whole.unwrap_or_else(|_| Value::Float(digits.parse().unwrap_or(f64::from(*x))))
+    };
+    let list = encoded.iter().map(short).collect();
+    Ok(Meaning::Term(Term::Constant(Value::Array(list))))
 }
 
 /// The type of the values of a term, where they are those of a column.

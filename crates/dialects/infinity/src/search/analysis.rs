@@ -45,8 +45,7 @@ impl Analysis {
     /// The analyzer of that name.
     ///
     /// # Errors
-    /// 3077 for an unknown name, 3079 for a length of n-grams that is none, 3078 for one that is
-    /// known and not here.
+    /// 3077 for an unknown name, 3079 for a length of n-grams that is none.
     pub(crate) fn named(name: &str) -> Result<Self, Failure> {
         let name = name.to_ascii_lowercase();
         let (base, suffix) = match name.split_once('-') {
@@ -74,10 +73,6 @@ impl Analysis {
                     let text = format!("Invalid analyzer name: {name}");
                     Failure::new(code::ANALYZER_NAME, text)
                 })
-            }
-            "rankfeatures" => {
-                let text = "The analyzer rankfeatures is not supported";
-                Err(Failure::new(code::ANALYZER_UNSUPPORTED, text))
             }
             _ => Err(unknown(&name)),
         }

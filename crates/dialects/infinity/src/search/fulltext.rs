@@ -9,6 +9,7 @@ use model::{FieldPath, Filter, Record, Test, Value};
 use scalar::Fields;
 
 use super::analysis::Analysis;
+use super::features::is_of_features;
 use super::syntax::{self, Question};
 use super::textual::Minimum;
 use crate::error::Failure;
@@ -51,7 +52,7 @@ pub(crate) fn searched<'t>(
         "" | "*" => table
             .indexes
             .iter()
-            .filter(|index| index.kind == "fulltext" && is_among(index, indexes))
+            .filter(|index| has_words(index) && is_among(index, indexes))
             .map(|index| index.column.as_str())
             .collect(),
         fields => fields
@@ -78,6 +79,11 @@ pub(crate) fn searched<'t>(
     Ok(found)
 }
 
+/// Whether words can be looked for in an index.
+pub(crate) fn has_words(index: &Index) -> bool {
+    index.kind == "fulltext" && !is_of_features(index)
+}
+
 fn is_among(index: &Index, names: &[String]) -> bool {
     names.is_empty() || names.contains(&index.name)
 }
@@ -101,9 +107,8 @@ fn one<'t>(
 ) -> Result<Searched<'t>, Failure> {
     let column = table.known_column(name)?;
     let mut indexes = table.indexes.iter();
-    let index = indexes.find(|index| {
-        index.kind == "fulltext" && index.column == column.name && is_among(index, names)
-    });
+    let index = indexes
+        .find(|index| has_words(index) && index.column == column.name && is_among(index, names));
     let (Some(index), Place::Payload(path)) = (index, &column.place) else {
         let text = format!("Column \"{}\" has no fulltext index", column.name);
         return Err(Failure::syntax(text));

@@ -2,10 +2,12 @@
 
 use crate::cells;
 use crate::error::{Failure, code};
+use crate::fde;
 use crate::json::Json;
 use crate::kinds::{Kind, Part};
 use crate::table::{Column, Table};
 
+use super::features::Feature;
 use super::fulltext::Bm25;
 use super::params::Params;
 use super::textual::{self, Minimum};
@@ -55,6 +57,8 @@ pub(crate) enum What {
         /// The indexes that are used; empty: any.
         indexes: Vec<String>,
         bm25: Bm25,
+        /// What is added to the scores.
+        features: Vec<Feature>,
     },
 }
 
@@ -182,6 +186,7 @@ fn dense<'t>(table: &'t Table, item: &Json) -> Result<Match<'t>, Failure> {
             "match_method",
             "fields",
             "query_vector",
+            "fde",
             "element_type",
             "metric_type",
             "topn",
@@ -203,8 +208,7 @@ fn dense<'t>(table: &'t Table, item: &Json) -> Result<Match<'t>, Failure> {
         let text = format!("Column {} holds no dense vectors", column.name);
         return Err(Failure::syntax(text));
     };
-    let query = required(item, "query_vector")?.as_list();
-    let query = query.ok_or_else(|| Failure::expression("`query_vector` must be a list"))?;
+    let query = dense_query(item, measure)?;
     if query.len() != rows.dim.get() {
         let text = format!(
             "Query embedding with dimension: {} which doesn't not matched with {}",
@@ -217,12 +221,11 @@ fn dense<'t>(table: &'t Table, item: &Json) -> Result<Match<'t>, Failure> {
         let text = format!("Column {} is not compared by {metric}", column.name);
         return Err(Failure::syntax(text));
     }
-    let vector = query.iter().map(number).collect::<Result<_, _>>()?;
     let params = Params::any(item)?;
     params.check_index(table, column)?;
     Ok(Match {
         what: What::Dense {
-            vector,
+            vector: query,
             measure,
             ef: params.count("ef")?,
             nprobe: params.count("nprobe")?,
@@ -233,6 +236,33 @@ fn dense<'t>(table: &'t Table, item: &Json) -> Result<Match<'t>, Failure> {
         threshold: params.number("threshold")?,
         filter: params.text("filter"),
     })
+}
+
+/// The vector of a match: `query_vector`, or what `fde` makes of a tensor. Encodings of queries are
+/// compared with those of documents by their inner product; a distance is one of equals, so for it
+/// the query is encoded as documents are, and a tensor has none to itself.
+fn dense_query(item: &Json, measure: Measure) -> Result<Vec<f32>, Failure> {
+    let given = (item.get("query_vector"), item.get("fde"));
+    match given {
+        (Some(query), None) => {
+            let query = query.as_list();
+            let query =
+                query.ok_or_else(|| Failure::expression("`query_vector` must be a list"))?;
+            query.iter().map(number).collect()
+        }
+        (None, Some(tensor)) => {
+            let asked = fde::Asked::read(tensor, false).map_err(Failure::expression)?;
+            let side = match measure.is_distance() {
+                true => fde::Side::Document,
+                false => fde::Side::Query,
+            };
+            Ok(asked.encode(side))
+        }
+        (Some(_), Some(_)) => Err(Failure::expression(
+            "`query_vector` and `fde` exclude each other",
+        )),
+        (None, None) => Err(Failure::expression("`query_vector` or `fde` is missing")),
+    }
 }
 
 fn number(value: &Json) -> Result<f32, Failure> {

@@ -4,13 +4,14 @@
 //! |---|---|
 //! | `matching`, `textual`, `params` | read the items of `search` |
 //! | `score` | carries them out and fuses their results |
-//! | `syntax`, `analysis`, `fulltext` | text queries, tokens, BM25 |
+//! | `syntax`, `analysis`, `fulltext`, `features` | text queries, tokens, BM25, weights by name |
 //! | `explain` | says what would be done |
 //! | `output`, `aggregates` | what is shown of each row or group |
 
 mod aggregates;
 pub(crate) mod analysis;
 mod explain;
+pub(crate) mod features;
 pub(crate) mod fulltext;
 mod matching;
 mod output;

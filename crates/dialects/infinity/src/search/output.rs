@@ -10,8 +10,9 @@ use serde_json::Value as Out;
 use super::aggregates::{compare, over};
 use super::{Highlight, fulltext};
 use crate::error::{Failure, code};
+use crate::fde;
 use crate::json::Json;
-use crate::kinds::Kind;
+use crate::kinds::{Kind, Part};
 use crate::shown;
 use crate::table::{Column, Place, Table};
 use crate::titles;
@@ -47,6 +48,12 @@ impl Scoring {
 
 enum Item {
     Column(Column),
+    /// What `fde` makes of the vectors of a column.
+    Encoded {
+        title: String,
+        column: Column,
+        target: i64,
+    },
     Computed {
         name: &'static str,
         title: &'static str,
@@ -131,7 +138,7 @@ impl Plan {
         self.groups.as_ref()?;
         let names = self.items.iter().filter_map(|item| match item {
             Item::Term { title, .. } => Some(title.as_str()),
-            Item::Column(_) | Item::Computed { .. } => None,
+            Item::Column(_) | Item::Encoded { .. } | Item::Computed { .. } => None,
         });
         Some(names.collect::<Vec<_>>().join(", "))
     }
@@ -290,6 +297,15 @@ fn read_item(
         Some((expression, alias)) => (expression, Some(alias)),
         None => (name, None),
     };
+    if let Some((column, target)) = encoded_column(table, expression)? {
+        let title = alias.map_or_else(|| format!("fde({}, {target})", column.name), str::to_owned);
+        items.push(Item::Encoded {
+            title,
+            column: column.clone(),
+            target,
+        });
+        return Ok(());
+    }
     let term = words.term(expression, code::EXPRESSION).map_err(unbound)?;
     let mut wrong = None;
     term.each_field(&mut |path| {
@@ -310,6 +326,38 @@ fn read_item(
         term,
     });
     Ok(())
+}
+
+/// The column and the length in `fde(column, 8)`; columns of vectors stand in no other expression.
+fn encoded_column<'t>(table: &'t Table, text: &str) -> Result<Option<(&'t Column, i64)>, Failure> {
+    let inside = || {
+        let (name, rest) = text.split_once('(')?;
+        let is_function = name.trim().eq_ignore_ascii_case("fde");
+        let inside = rest.trim_end().strip_suffix(')').filter(|_| is_function)?;
+        let (column, target) = inside.split_once(',')?;
+        let column = table.column(column.trim().trim_matches('"'))?;
+        Some((column, target.trim()))
+    };
+    let Some((column, target)) = inside() else {
+        return Ok(None);
+    };
+    let wrong = || {
+        Failure::new(
+            code::FUNCTION_ARGUMENTS,
+            "`fde` does not take these arguments",
+        )
+    };
+    let target: i64 = target.parse().map_err(|_| wrong())?;
+    let has_rows = matches!(
+        &column.kind,
+        Kind::Vector(rows) | Kind::MultiVector(rows) | Kind::Tensor(rows)
+            if rows.element != Part::Bit
+    );
+    // A tensor of one number tells whether the length is one.
+    match has_rows && fde::Asked::new(vec![0.0], 1, target).is_ok() {
+        true => Ok(Some((column, target))),
+        false => Err(wrong()),
+    }
 }
 
 /// The type of what a term shows, where it is that of a column.
@@ -382,6 +430,10 @@ fn check_grouped(items: &[Item], groups: &[Term]) -> Result<(), Failure> {
                     return Err(Failure::new(code::NOT_IN_GROUP_BY, text));
                 }
             }
+            Item::Encoded { title, .. } => {
+                let text = format!("{title} is not in GROUP BY");
+                return Err(Failure::new(code::NOT_IN_GROUP_BY, text));
+            }
             Item::Computed { title, .. } => {
                 let text = format!("{title} is not in GROUP BY");
                 return Err(Failure::new(code::NOT_IN_GROUP_BY, text));
@@ -396,7 +448,7 @@ impl Item {
     fn prepared(&self) -> Option<Prepared<'_>> {
         match self {
             Self::Term { term, .. } => Some(Prepared::new(term)),
-            Self::Column(_) | Self::Computed { .. } => None,
+            Self::Column(_) | Self::Encoded { .. } | Self::Computed { .. } => None,
         }
     }
 
@@ -416,6 +468,15 @@ impl Item {
                     (_, cell) => cell,
                 };
                 shown::titled(&column.name, cell)
+            }
+            Self::Encoded {
+                title,
+                column,
+                target,
+            } => {
+                let record = line.record.as_ref();
+                let cell = record.and_then(|record| shown::encoded(column, record, *target));
+                shown::titled(title, cell)
             }
             Self::Computed { name, title } => {
                 let value = line.fields.get(&computed_name(name));

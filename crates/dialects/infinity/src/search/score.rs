@@ -11,7 +11,7 @@ use model::{
 use scalar::Fields;
 
 use super::matching::{Fusion, Match, Measure, Method, Normalize, What};
-use super::{fulltext, syntax};
+use super::{features, fulltext, syntax};
 use crate::error::Failure;
 use crate::table::{Column, Place, Table};
 use crate::{cells, documents};
@@ -253,6 +253,7 @@ async fn texts(
         minimum,
         indexes,
         bm25,
+        features,
     } = &wanted.what
     else {
         return Err(Failure::expression("a match of texts needs one"));
@@ -281,6 +282,11 @@ async fn texts(
     )?;
     let scored = records.iter().zip(scores).filter_map(|(record, score)| {
         let allowed = allowed.as_ref().is_none_or(|ids| ids.contains(&record.id));
+        let added = features::score(features, record);
+        let score = match (score, added) {
+            (Some(score), added) => Some(score + added.unwrap_or(0.0)),
+            (None, added) => added,
+        };
         let score = score.filter(|_| allowed)?;
         Some((record.id.clone(), f64::from(score as f32)))
     });

@@ -1,5 +1,6 @@
 //! Matches of texts: their parameters.
 
+use super::features;
 use super::fulltext::Bm25;
 use super::matching::{Match, What, check_keys, required_text, topn};
 use super::params::Params;
@@ -84,9 +85,10 @@ pub(super) fn read<'t>(table: &Table, item: &Json) -> Result<Match<'t>, Failure>
         None | Some("auto" | "batch" | "true" | "false" | "bmw" | "compare") => {}
         Some(other) => return Err(Failure::syntax(format!("block_max = {other}"))),
     }
-    if params.text("rank_features").is_some() {
-        return Err(Failure::not_supported("rank_features"));
-    }
+    let features = match params.text("rank_features") {
+        None => Vec::new(),
+        Some(text) => features::read(table, &text)?,
+    };
     let minimum = match params.text("minimum_should_match") {
         None => None,
         Some(text) => {
@@ -102,6 +104,7 @@ pub(super) fn read<'t>(table: &Table, item: &Json) -> Result<Match<'t>, Failure>
             minimum,
             indexes: indexes(table, &params)?,
             bm25: bm25(&params)?,
+            features,
         },
         column: None,
         topn,
