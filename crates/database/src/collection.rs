@@ -2,6 +2,7 @@
 //!
 //! | module | what is in it |
 //! |---|---|
+//! | [`attach`] | bytes that callers keep with it |
 //! | [`content`] | what the journal publishes: the engine's collection and its files |
 //! | [`handle`] | a collection that is opened when it is first used |
 //! | [`manifest`] | checkpoints: the engine's manifest as bytes and back |
@@ -13,6 +14,7 @@
 //! | [`freeze`] | the state of one moment as immutable objects |
 //! | [`garbage`] | which objects nobody needs any more |
 
+mod attach;
 pub(crate) mod content;
 pub(crate) mod freeze;
 pub(crate) mod garbage;

@@ -322,6 +322,12 @@ impl Executor for Database {
                 operations,
                 visibility,
             } => Box::pin(self.write(collection, operations, visibility)),
+            Command::Attach {
+                collection,
+                key,
+                content,
+            } => Box::pin(self.attach(collection, key, content)),
+            Command::Detach { collection, key } => Box::pin(self.detach(collection, key)),
             Command::CreateSnapshot { scope, waiting } => {
                 Box::pin(self.create_snapshot(scope, waiting))
             }

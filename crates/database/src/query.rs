@@ -97,6 +97,16 @@ async fn in_time(asked: Asked<'_>, query: Query) -> Result<Reply, Error> {
             let view = view(database, &name).await?;
             Ok(Reply::Ids(view.state.collection.concealed_ids()))
         }
+        Query::ReadAttachment {
+            collection,
+            key,
+            range,
+        } => {
+            let live = database.live(&collection).await?;
+            live.read_attachment(&key, range)
+                .await
+                .map(Reply::Attachment)
+        }
         query @ (Query::Retrieve { .. }
         | Query::Scroll { .. }
         | Query::ScrollBack { .. }

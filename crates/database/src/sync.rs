@@ -1,7 +1,8 @@
 //! One store brought to the state of another, by copying the objects that it lacks.
 //!
 //! What is copied is what opening the database would read: of every log the newest checkpoint and
-//! the entries after it, the parts that the checkpoint names, and what kept snapshots consist of.
+//! the entries after it, the parts that the checkpoint names, the files of attachments, and what
+//! kept snapshots consist of.
 //! Objects are immutable, so one that is there is never copied again, and a copy that broke off
 //! goes on where it was.
 //!
@@ -14,15 +15,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt, stream};
-use model::{Error, ErrorKind, Subject};
+use model::{Error, ErrorKind, Subject, WriteOp};
 use storage::codec::{self, CollectionState};
 use storage::collect::part_key;
 use storage::container::Container;
-use storage::log::{Log, Recovery};
+use storage::log::{EntryKind, Log, LogError, Recovery};
 use storage::needed::{self, Needed, OBJECT_LIST, decode_list, encode_list};
 use storage::{
     Access, BlobErrorKind, BlobKey, BlobMeta, BlobStore, BlobStoreExt, GetOptions, ListOptions,
-    PutIf, Slice, Ulid, snapshot,
+    PutIf, Slice, Ulid, attached, snapshot,
 };
 
 use crate::catalog::Catalog;
@@ -170,6 +171,8 @@ async fn survey(from: &Arc<dyn BlobStore>) -> Result<Survey, Error> {
             let state: CollectionState = codec::from_bytes(&checkpoint.payload)?;
             parts.extend(state.part_ids().map(|part| (known.id, part)));
         }
+        let attached = attached_since(from, &prefix).await?;
+        parts.extend(attached.into_iter().map(|file| (known.id, file)));
         logs.push((prefix, needs));
     }
     survey.steps.push(sized(&**from, parts).await?);
@@ -178,6 +181,36 @@ async fn survey(from: &Arc<dyn BlobStore>) -> Result<Survey, Error> {
     }
     survey.add_log(catalog_prefix(), catalog_needs);
     Ok(survey)
+}
+
+/// The files of attachments that the entries after the newest checkpoint name, and still name at
+/// their end.
+async fn attached_since(
+    from: &Arc<dyn BlobStore>,
+    prefix: &BlobKey,
+) -> Result<BTreeSet<Ulid>, Error> {
+    let mut named = BTreeMap::new();
+    let Recovery { mut replay, .. } = Log::recover(Arc::clone(from), prefix.clone()).await?;
+    loop {
+        let entry = match replay.next().await {
+            // Whoever opens the copy stops at the damage too.
+            Ok(None) | Err(LogError::Damaged(_)) => break,
+            Ok(Some(entry)) => entry,
+            Err(error) => return Err(error.into()),
+        };
+        if entry.kind != EntryKind::Operations {
+            continue;
+        }
+        for item in &entry.items {
+            let operation: WriteOp = codec::from_bytes(item)?;
+            if let WriteOp::Attach { key, attachment } = operation {
+                named.insert(key, attached::file(&attachment));
+            } else if let WriteOp::Detach { key } = operation {
+                named.remove(&key);
+            }
+        }
+    }
+    Ok(named.into_values().collect())
 }
 
 impl Survey {

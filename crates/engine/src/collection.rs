@@ -1,10 +1,11 @@
 //! The state of one collection: an immutable value.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::{
-    ClusterCount, Error, FieldKind, HnswConfig, IndexChoice, IvfConfig, PointId, Schema,
-    VectorField, VectorKind,
+    Attachment, AttachmentKey, ClusterCount, Error, FieldKind, HnswConfig, IndexChoice, IvfConfig,
+    PointId, Schema, VectorField, VectorKind,
 };
 use rows::RowId;
 
@@ -25,7 +26,12 @@ pub struct Collection {
     pub(crate) sealed: Vec<LiveSegment>,
     /// Oldest first; the newest rows come last.
     pub(crate) growing: Vec<LiveSegment>,
+    /// Bytes that are kept with it and lie elsewhere.
+    pub(crate) attachments: Arc<Attachments>,
 }
+
+/// What is attached to a collection, by key.
+pub type Attachments = BTreeMap<AttachmentKey, Attachment>;
 
 /// Where a live point is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,7 +63,24 @@ impl Collection {
             operation: 0,
             sealed: Vec::new(),
             growing: Vec::new(),
+            attachments: Arc::default(),
         })
+    }
+
+    /// Bytes that are kept with it.
+    pub fn attachments(&self) -> &Arc<Attachments> {
+        &self.attachments
+    }
+
+    /// The state after `change` of what is attached.
+    pub(crate) fn with_attachments(
+        &self,
+        change: impl FnOnce(&mut Attachments) -> Result<(), Error>,
+    ) -> Result<Self, Error> {
+        let mut new = self.clone();
+        change(Arc::make_mut(&mut new.attachments))?;
+        new.operation += 1;
+        Ok(new)
     }
 
     /// The schema.

@@ -42,7 +42,7 @@ mod walk_by_id;
 mod walk_by_value;
 mod write;
 
-pub use collection::{Collection, GrowingStats};
+pub use collection::{Attachments, Collection, GrowingStats};
 pub use install::Installed;
 pub use job::{Job, JobKind, JobOutput, Progress};
 pub use manifest::{Manifest, SegmentManifest};

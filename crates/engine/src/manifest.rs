@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use model::{Error, Schema};
 
-use crate::collection::{Collection, check_schema};
+use crate::collection::{Attachments, Collection, check_schema};
 use crate::deleted::Deleted;
 use crate::part::{Blocks, PartRef, SegmentId};
 use crate::segment::{LiveSegment, Segment};
@@ -19,6 +19,8 @@ pub struct Manifest {
     pub operation: u64,
     /// Oldest first.
     pub segments: Vec<SegmentManifest>,
+    /// Bytes that are kept with it.
+    pub attachments: Arc<Attachments>,
 }
 
 /// One sealed segment of a [`Manifest`].
@@ -57,6 +59,7 @@ impl Collection {
             schema: Arc::clone(&self.schema),
             operation: self.operation,
             segments: segments.collect(),
+            attachments: Arc::clone(&self.attachments),
         })
     }
 
@@ -86,6 +89,7 @@ impl Collection {
             operation: manifest.operation,
             sealed: Vec::new(),
             growing: Vec::new(),
+            attachments: manifest.attachments,
         };
         for stored in manifest.segments {
             let parts = stored

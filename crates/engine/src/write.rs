@@ -64,6 +64,20 @@ impl Collection {
             WriteOp::Conceal { ids } => Ok(self.concealed(ids)),
             WriteOp::Reveal { ids } => Ok(self.revealed_again(ids)),
             WriteOp::Purge => draft.purge(),
+            WriteOp::Attach { key, attachment } => self.with_attachments(|kept| {
+                kept.insert(key.clone(), *attachment);
+                Ok(())
+            }),
+            WriteOp::Detach { key } => self.with_attachments(|kept| {
+                let missing = || {
+                    Error::new(
+                        ErrorKind::NotFound,
+                        Subject::Request,
+                        format!("nothing is kept under the key `{key}`"),
+                    )
+                };
+                kept.remove(key).map(drop).ok_or_else(missing)
+            }),
         }
     }
 

@@ -3,7 +3,10 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use bytes::Bytes;
+
 use crate::VectorName;
+use crate::attachment::{Attachment, AttachmentKey};
 use crate::schema::{ConfigChange, FieldIndex, Schema, VectorField};
 use crate::snapshot::{SnapshotLocation, SnapshotRecovery, SnapshotScope, Waiting};
 use crate::vector::NamedVectors;
@@ -68,6 +71,23 @@ pub enum Command {
         operations: Vec<WriteOp>,
         /// What must be true before the reply.
         visibility: Visibility,
+    },
+    /// Keeps bytes with a collection, in the place of those that it has under the key. They are
+    /// durable when the reply comes, and part of every snapshot.
+    Attach {
+        /// Collection or alias.
+        collection: CollectionRef,
+        /// Their key.
+        key: AttachmentKey,
+        /// The bytes.
+        content: Bytes,
+    },
+    /// Lets bytes go that are kept with a collection. Replies `Outcome::Existed`.
+    Detach {
+        /// Collection or alias.
+        collection: CollectionRef,
+        /// Their key.
+        key: AttachmentKey,
     },
     /// Keeps the present state as a snapshot. Replies `Outcome::Snapshot`, or `Outcome::Accepted`
     /// when nobody waits.
@@ -222,6 +242,19 @@ pub enum WriteOp {
     DropVector(VectorName),
     /// Changes settings.
     Configure(ConfigChange),
+    /// Names bytes that are stored already, in the place of those that have the key; see
+    /// [`Command::Attach`].
+    Attach {
+        /// Their key.
+        key: AttachmentKey,
+        /// The bytes.
+        attachment: Attachment,
+    },
+    /// Names them no more. `NotFound` when there are none.
+    Detach {
+        /// Their key.
+        key: AttachmentKey,
+    },
 }
 
 /// Which points an operation is about.

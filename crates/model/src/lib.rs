@@ -9,6 +9,7 @@
 extern crate alloc;
 
 pub mod aggregate;
+pub mod attachment;
 pub mod command;
 pub mod datetime;
 pub mod error;
@@ -34,6 +35,7 @@ pub mod value;
 pub mod vector;
 
 pub use aggregate::{Facet, FacetHit, FacetValue, Group, GroupKey, Groups, Matrix, MatrixRows};
+pub use attachment::{Attachment, AttachmentKey, AttachmentRange};
 pub use command::{AliasChange, Command, Point, Target, UpsertMode, Visibility, WriteOp};
 pub use datetime::Timestamp;
 pub use error::{Error, ErrorKind, Subject};

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use crate::VectorName;
 use crate::aggregate::{Facet, Groups, Matrix};
+use crate::attachment::{AttachmentKey, AttachmentRange};
 use crate::snapshot::SnapshotScope;
 use crate::{
     CollectionRef, DatabaseName, Error, FieldPath, Filter, Metric, PointId, Rank, Timestamp,
@@ -76,6 +77,16 @@ pub enum Query {
     ListFields(CollectionRef),
     /// `Reply::Ids`: the concealed points, ascending.
     ListConcealed(CollectionRef),
+    /// `Reply::Attachment`: bytes that are kept with a collection. `Invalid` when `range` begins
+    /// behind their end.
+    ReadAttachment {
+        /// Collection or alias.
+        collection: CollectionRef,
+        /// Their key.
+        key: AttachmentKey,
+        /// Which of them.
+        range: AttachmentRange,
+    },
     /// The reply of `query`, as if no point were concealed; see
     /// [`WriteOp::Conceal`](crate::WriteOp).
     WithConcealed(Box<Query>),

@@ -5,6 +5,8 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use bytes::Bytes;
+
 use crate::aggregate::{FacetHit, Group, MatrixRows};
 use crate::schema::Schema;
 use crate::snapshot::SnapshotInfo;
@@ -79,6 +81,8 @@ pub enum Reply {
     Matrix(MatrixRows),
     /// Kept snapshots, oldest first.
     Snapshots(Vec<SnapshotInfo>),
+    /// Bytes that are kept with a collection; `None` when there are none.
+    Attachment(Option<Bytes>),
 }
 
 impl Reply {

@@ -5,6 +5,7 @@
 //! * [`log`] turns that into an ordered, durable log per shard: one object per commit.
 //!   [`checkpoint`] shortens its replay, [`collect`] removes what no checkpoint needs.
 //! * [`container`] packs named blocks into one file that is opened by one tail read.
+//! * [`attached`] packs bytes that are kept beside the points.
 //! * [`snapshot`] names the objects of a state and carries them away as one stream.
 //! * [`needed`] tells which objects a copy consists of.
 //! * [`codec`] is the binary form of the model's operations inside log entries and checkpoints.
@@ -12,6 +13,7 @@
 //! Every byte is described in `docs/FORMAT.md`. Nothing here has a clock or a source of
 //! randomness: times, nonces and ids come in as arguments.
 
+pub mod attached;
 mod blob;
 mod blob_error;
 pub mod checkpoint;

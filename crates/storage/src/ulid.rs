@@ -21,7 +21,7 @@ impl Ulid {
     }
 
     /// From its sixteen bytes, most significant first.
-    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(u128::from_be_bytes(bytes))
     }
 

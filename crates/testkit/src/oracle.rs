@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use model::filter::Test;
 use model::{
-    Dim, Element, Error, ErrorKind, FieldPath, Filter, Metric, NamedVectors, Object, Point,
-    PointId, Scalar, Schema, Step, Subject, Target, UpsertMode, Value, Vector, VectorKind,
+    AttachmentKey, Dim, Element, Error, ErrorKind, FieldPath, Filter, Metric, NamedVectors, Object,
+    Point, PointId, Scalar, Schema, Step, Subject, Target, UpsertMode, Value, Vector, VectorKind,
     VectorName, WriteOp,
 };
 
@@ -28,6 +28,7 @@ pub struct Oracle {
     operation: u64,
     points: BTreeMap<PointId, OraclePoint>,
     concealed: BTreeMap<PointId, OraclePoint>,
+    attached: BTreeSet<AttachmentKey>,
 }
 
 impl Oracle {
@@ -38,6 +39,7 @@ impl Oracle {
             operation: 0,
             points: BTreeMap::new(),
             concealed: BTreeMap::new(),
+            attached: BTreeSet::new(),
         }
     }
 
@@ -179,6 +181,18 @@ impl Oracle {
             WriteOp::AddVector(_) | WriteOp::DropVector(_) => {
                 panic!("the fields of the oracle are fixed")
             }
+            WriteOp::Attach { key, .. } => {
+                self.attached.insert(key.clone());
+                Ok(())
+            }
+            WriteOp::Detach { key } => match self.attached.remove(key) {
+                true => Ok(()),
+                false => Err(Error::new(
+                    ErrorKind::NotFound,
+                    Subject::Request,
+                    key.as_str(),
+                )),
+            },
             WriteOp::CreateIndex(_) | WriteOp::DropIndex(_) | WriteOp::Configure(_) => Ok(()),
         }
     }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use engine::{Collection, Installed};
 use model::{Error, WriteOp};
-use storage::Ulid;
+use storage::{Ulid, attached};
 
+use super::garbage::Files;
 use super::parts::{PartFile, PartSet};
 use crate::journal::State;
 
@@ -37,6 +38,15 @@ impl Content {
         next.parts = Arc::new(self.parts.iter().map(copied).chain(added).collect());
         next.drop_unnamed_parts();
         Ok(next)
+    }
+
+    /// The names of all its files.
+    pub(crate) fn files(&self) -> Files {
+        let attached = self.collection.attachments().values();
+        Files {
+            parts: self.parts.keys().copied().collect(),
+            attached: attached.map(attached::file).collect(),
+        }
     }
 
     /// Leaves out the files that no segment names any more.

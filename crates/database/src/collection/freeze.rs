@@ -10,9 +10,10 @@ use storage::codec::CollectionState;
 use storage::collect::part_key;
 use storage::container;
 use storage::snapshot::ObjectEntry;
-use storage::{BlobKey, Body, Ulid};
+use storage::{BlobKey, Body, Ulid, attached};
 
 use super::content::Content;
+use super::garbage::Files;
 use super::parts::{self, PartFile, PartSet, Places};
 use super::{Live, manifest};
 use crate::journal::View;
@@ -30,7 +31,7 @@ pub(crate) struct Held {
 pub(crate) struct Frozen {
     /// Schema and segments.
     pub(crate) state: CollectionState,
-    /// The parts of the segments.
+    /// The parts of the segments, and the files of attachments.
     pub(crate) objects: Vec<ObjectEntry>,
     /// Those that belong to the collection, and not to whoever froze it.
     pub(crate) shared: Vec<Ulid>,
@@ -54,8 +55,9 @@ impl Live {
         // time or was never garbage.
         let _upkeep = self.upkeep.lock();
         let view = self.content();
-        let parts = view.state.parts.keys().copied();
-        let hold = self.shared.pins.hold(identity, parts);
+        let Files { parts, attached } = view.state.files();
+        let files = parts.into_iter().chain(attached);
+        let hold = self.shared.pins.hold(identity, files);
         Held { view, hold }
     }
 
@@ -87,6 +89,12 @@ impl Live {
                 &self.prefix
             };
             objects.insert(*id, entry(part_key(at, *id)?, file));
+        }
+        for (_, kept) in &state.attachments {
+            let id = attached::file(kept);
+            let (bytes, crc) = attached::measure(kept)?;
+            let key = part_key(&self.prefix, id)?;
+            objects.insert(id, ObjectEntry { key, bytes, crc });
         }
         let named: Vec<Ulid> = state.part_ids().collect();
         let shared = named.iter().copied().filter(|id| !own.contains_key(id));

@@ -11,14 +11,29 @@ use storage::log::Position;
 use super::Live;
 use super::parts::{self, PartSet};
 
-/// The newest checkpoints and the part files that they name, oldest first.
+/// The files of one state.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Files {
+    /// Those of segments.
+    pub(crate) parts: BTreeSet<Ulid>,
+    /// Those of attachments.
+    pub(crate) attached: BTreeSet<Ulid>,
+}
+
+impl Files {
+    fn name(&self, id: Ulid) -> bool {
+        self.parts.contains(&id) || self.attached.contains(&id)
+    }
+}
+
+/// The newest checkpoints and the files that they name, oldest first.
 #[derive(Default)]
-pub(crate) struct Kept(VecDeque<(Position, BTreeSet<Ulid>)>);
+pub(crate) struct Kept(VecDeque<(Position, Files)>);
 
 impl Kept {
     /// A checkpoint was written, or found at the start.
-    pub(crate) fn add(&mut self, position: Position, parts: BTreeSet<Ulid>) {
-        self.0.push_back((position, parts));
+    pub(crate) fn add(&mut self, position: Position, files: Files) {
+        self.0.push_back((position, files));
     }
 
     /// Forgets all but the newest `count`.
@@ -36,9 +51,17 @@ impl Kept {
     /// Whether the newest checkpoint names exactly `parts`.
     pub(crate) fn names(&self, parts: &PartSet) -> bool {
         match self.0.back() {
-            Some((_, named)) => named.iter().eq(parts.keys()),
+            Some((_, named)) => named.parts.iter().eq(parts.keys()),
             None => parts.is_empty(),
         }
+    }
+
+    /// Whether the newest checkpoint names an attachment that `current` has not: one more
+    /// checkpoint is a step towards its end.
+    pub(crate) fn names_detached(&self, current: &Files) -> bool {
+        self.0
+            .back()
+            .is_some_and(|(_, named)| !named.attached.is_subset(&current.attached))
     }
 
     /// How many are known.
@@ -47,11 +70,17 @@ impl Kept {
     }
 
     fn name(&self, id: Ulid) -> bool {
-        self.0.iter().any(|(_, named)| named.contains(&id))
+        self.0.iter().any(|(_, named)| named.name(id))
     }
 
     fn newest_names(&self, id: Ulid) -> bool {
-        self.0.back().is_some_and(|(_, named)| named.contains(&id))
+        self.0.back().is_some_and(|(_, named)| named.name(id))
+    }
+
+    fn files(&self) -> impl Iterator<Item = Ulid> {
+        let all = self.0.iter();
+        all.flat_map(|(_, named)| named.parts.iter().chain(&named.attached))
+            .copied()
     }
 }
 
@@ -63,9 +92,11 @@ pub(crate) struct Inventory {
 }
 
 impl Inventory {
-    pub(crate) fn new(parts: &PartSet) -> Self {
+    /// The files of the state that was found, and those of the checkpoints.
+    pub(crate) fn new(found: &Files, kept: &Kept) -> Self {
+        let found = found.parts.iter().chain(&found.attached).copied();
         Self {
-            known: parts.keys().copied().collect(),
+            known: found.chain(kept.files()).collect(),
             replaced: Vec::new(),
         }
     }
@@ -82,12 +113,10 @@ impl Inventory {
     }
 
     /// Files that neither `current`, nor a checkpoint, nor a reader needs.
-    pub(crate) fn garbage(&self, current: &PartSet, kept: &Kept) -> Vec<Ulid> {
+    pub(crate) fn garbage(&self, current: &Files, kept: &Kept) -> Vec<Ulid> {
         let pinned: Vec<Arc<PartSet>> = self.replaced.iter().filter_map(Weak::upgrade).collect();
         let needed = |id: &Ulid| {
-            current.contains_key(id)
-                || kept.name(*id)
-                || pinned.iter().any(|set| set.contains_key(id))
+            current.name(*id) || kept.name(*id) || pinned.iter().any(|set| set.contains_key(id))
         };
         self.known
             .iter()
@@ -98,10 +127,10 @@ impl Inventory {
 
     /// Whether files that `current` has replaced are held back by older checkpoints alone: one
     /// more checkpoint sets them free.
-    pub(crate) fn is_held_back(&self, current: &PartSet, kept: &Kept) -> bool {
+    pub(crate) fn is_held_back(&self, current: &Files, kept: &Kept) -> bool {
         self.known
             .iter()
-            .any(|id| !current.contains_key(id) && kept.name(*id) && !kept.newest_names(*id))
+            .any(|id| !current.name(*id) && kept.name(*id) && !kept.newest_names(*id))
     }
 
     /// The file is gone.
@@ -138,7 +167,7 @@ async fn try_collect(live: &Live) -> Result<u64, Error> {
         let state = live.upkeep.lock();
         let unneeded = state
             .inventory
-            .garbage(&live.content().state.parts, &state.kept);
+            .garbage(&live.content().state.files(), &state.kept);
         let pinned = |id: &Ulid| live.shared.pins.has(live.id, *id);
         unneeded
             .into_iter()
@@ -187,8 +216,11 @@ mod tests {
     }
 
     /// Sets of files without the files: ids are all that is looked at.
-    fn ids(ids: &[u8]) -> BTreeSet<Ulid> {
-        ids.iter().copied().map(id).collect()
+    fn ids(ids: &[u8]) -> Files {
+        Files {
+            parts: ids.iter().copied().map(id).collect(),
+            ..Files::default()
+        }
     }
 
     #[test]
@@ -211,13 +243,13 @@ mod tests {
     #[test]
     fn a_file_is_garbage_when_no_checkpoint_and_no_reader_needs_it() {
         let reader: Arc<PartSet> = Arc::default();
-        let mut inventory = Inventory::new(&reader);
+        let mut inventory = Inventory::new(&Files::default(), &Kept::default());
         inventory.replace(&reader);
         inventory.learn([id(1), id(2)]);
         let mut kept = Kept::default();
         kept.add(at(1), ids(&[1]));
         kept.add(at(2), ids(&[2]));
-        let current = PartSet::new();
+        let current = Files::default();
         assert!(inventory.garbage(&current, &kept).is_empty());
         assert!(
             inventory.is_held_back(&current, &kept),
@@ -229,5 +261,28 @@ mod tests {
         inventory.forget(id(1));
         assert!(!inventory.knows(id(1)));
         assert!(inventory.garbage(&current, &kept).is_empty());
+    }
+
+    #[test]
+    fn attachments_stay_while_a_checkpoint_names_them() {
+        let with = |attached: &[u8]| Files {
+            attached: ids(attached).parts,
+            ..Files::default()
+        };
+        let mut kept = Kept::default();
+        kept.add(at(1), with(&[1, 2]));
+        let current = with(&[2]);
+        let inventory = Inventory::new(&current, &kept);
+        assert!(inventory.knows(id(1)), "the checkpoint names it");
+        assert!(kept.names(&PartSet::new()), "they are no parts of segments");
+        assert!(kept.names_detached(&current));
+        assert!(!kept.names_detached(&with(&[1, 2, 3])));
+        assert!(inventory.garbage(&current, &kept).is_empty());
+        kept.add(at(2), current.clone());
+        assert!(!kept.names_detached(&current));
+        assert!(inventory.is_held_back(&current, &kept));
+        kept.add(at(3), current.clone());
+        kept.truncate(2);
+        assert_eq!(inventory.garbage(&current, &kept), [id(1)]);
     }
 }

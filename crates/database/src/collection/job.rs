@@ -280,7 +280,7 @@ async fn checkpoint(
             .await?;
         let keep = live.shared.options.checkpoints_kept;
         live.upkeep
-            .checkpointed(view.position, &content.parts, keep);
+            .checkpointed(view.position, content.files(), keep);
         Ok::<(), Error>(())
     };
     if let Err(error) = written.await {

@@ -32,10 +32,14 @@ pub(super) fn state(content: &Content) -> Option<CollectionState> {
         .segments
         .iter()
         .map(|segment| encode_segment(segment, content));
+    let attachments = manifest.attachments.iter();
     Some(CollectionState {
         schema: manifest.schema.as_ref().clone(),
         operation: manifest.operation,
         segments: segments.collect::<Option<Vec<_>>>()?,
+        attachments: attachments
+            .map(|(key, kept)| (key.clone(), *kept))
+            .collect(),
     })
 }
 
@@ -74,6 +78,7 @@ pub(super) fn restore(state: CollectionState, parts: &PartSet) -> Result<Collect
         schema: Arc::new(state.schema),
         operation: state.operation,
         segments: segments.collect(),
+        attachments: Arc::new(state.attachments.into_iter().collect()),
     };
     Collection::restore(manifest, &mut |part| {
         let file = Ulid::parse(&part.key).and_then(|id| parts.get(&id));

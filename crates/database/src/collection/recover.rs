@@ -111,7 +111,7 @@ async fn recover(
         Some(checkpoint) => {
             let payload = &checkpoint.payload;
             let (content, places) = restore(shared, registered, payload, placed_by).await?;
-            kept.add(checkpoint.position, content.parts.keys().copied().collect());
+            kept.add(checkpoint.position, content.files());
             (content, places)
         }
     };
@@ -136,7 +136,7 @@ fn assemble(
     damage: Option<Error>,
 ) -> Arc<Live> {
     let host = Arc::clone(&shared.host);
-    let upkeep = Upkeep::new(kept, &view.state.parts);
+    let upkeep = Upkeep::new(kept, &view.state.files());
     Arc::new_cyclic(|live: &std::sync::Weak<Live>| {
         let live = live.clone();
         let journal = match damage {

@@ -14,9 +14,8 @@ use model::{Error, PlannedTask, Status, Task, TaskEnd};
 use storage::Ulid;
 use storage::log::Position;
 
-use super::garbage::{Inventory, Kept};
+use super::garbage::{Files, Inventory, Kept};
 use super::job::{self, Running};
-use super::parts::PartSet;
 use super::{Live, manifest};
 use crate::journal::View;
 use crate::signal::Signal;
@@ -111,15 +110,15 @@ enum Step {
 }
 
 impl Upkeep {
-    pub(super) fn new(kept: Kept, parts: &PartSet) -> Self {
+    pub(super) fn new(kept: Kept, found: &Files) -> Self {
         let state = UpkeepState {
             running: false,
             stopping: false,
             last_write_us: None,
             lanes: Default::default(),
             checkpoint: Retry::default(),
+            inventory: Inventory::new(found, &kept),
             kept,
-            inventory: Inventory::new(parts),
             collect: false,
             swept: false,
             stats: UpkeepStats::default(),
@@ -273,10 +272,15 @@ impl Upkeep {
         self.signal.notify();
     }
 
+    /// The file is part of the state now, and may be garbage some day.
+    pub(super) fn learn(&self, file: Ulid) {
+        self.lock().inventory.learn([file]);
+    }
+
     /// A checkpoint was written.
-    pub(super) fn checkpointed(&self, position: Position, parts: &PartSet, keep: usize) {
+    pub(super) fn checkpointed(&self, position: Position, files: Files, keep: usize) {
         let mut state = self.lock();
-        state.kept.add(position, parts.keys().copied().collect());
+        state.kept.add(position, files);
         state.kept.truncate(keep);
         state.stats.checkpoints += 1;
         state.collect = true;
@@ -433,7 +437,13 @@ fn wants_checkpoint(live: &Live, state: &UpkeepState, view: &View<Content>, idle
     let tail = view.position.n.saturating_sub(state.kept.newest());
     !state.kept.names(&view.state.parts)
         || tail > live.shared.options.log_tail_max
-        || (idle && state.inventory.is_held_back(&view.state.parts, &state.kept))
+        || (idle && frees_files(state, &view.state))
+}
+
+/// Whether one more checkpoint lets files go, or is a step towards it.
+fn frees_files(state: &UpkeepState, content: &Content) -> bool {
+    let current = content.files();
+    state.inventory.is_held_back(&current, &state.kept) || state.kept.names_detached(&current)
 }
 
 /// Writes a checkpoint of the newest state, if it has no growing rows when its turn comes.
@@ -443,15 +453,15 @@ async fn checkpoint(live: &Live) -> Result<(), Error> {
         let seen = Arc::clone(&seen);
         move |content: &Content| {
             let payload = manifest::encode(content)?;
-            *seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(content.parts.clone());
+            *seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(content.files());
             Some(payload)
         }
     };
     let position = live.journal.checkpoint_here(payload).await?;
-    let parts = seen.lock().unwrap_or_else(PoisonError::into_inner).take();
-    if let (Some(position), Some(parts)) = (position, parts) {
+    let files = seen.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let (Some(position), Some(files)) = (position, files) {
         live.upkeep
-            .checkpointed(position, &parts, live.shared.options.checkpoints_kept);
+            .checkpointed(position, files, live.shared.options.checkpoints_kept);
         tracing::debug!(collection = %live.name(), entry = position.n, "checkpoint written");
         return Ok(());
     }

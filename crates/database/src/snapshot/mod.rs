@@ -124,7 +124,7 @@ impl Database {
         }
     }
 
-    fn me(&self) -> Result<Arc<Self>, Error> {
+    pub(crate) fn me(&self) -> Result<Arc<Self>, Error> {
         let message = "the database is gone";
         let gone = || Error::new(ErrorKind::Unavailable, Subject::Storage, message);
         self.me.upgrade().ok_or_else(gone)

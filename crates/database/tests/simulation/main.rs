@@ -5,6 +5,7 @@
 
 extern crate skerry_database as database;
 
+mod attach;
 mod catalog;
 mod conceal;
 mod crash;

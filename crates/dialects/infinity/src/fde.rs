@@ -3,7 +3,7 @@
 //!
 //! The method is MUVERA's (Dhulipala et al. 2024, arXiv:2405.19504, section 2): random planes part
 //! the space; of a query the rows of each part are summed, of a document averaged, and a part that
-//! has no row of the document takes the row whose part differs in the fewest planes. Rows are
+//! has no row of the document takes the rows whose parts differ in the fewest planes. Rows are
 //! projected by random signs first when they are wide, and all that is repeated with other planes
 //! until the vector is as long as was asked for.
 //!
@@ -160,20 +160,20 @@ impl Asked {
             })
             .collect();
         let parts = (0..1 << shape.planes).flat_map(|part| {
+            let away = |(of, _): &(usize, _)| (of ^ part).count_ones();
+            // Of equally near rows all, so that their order does not matter.
+            let nearest = match side {
+                Side::Query => 0,
+                Side::Document => rows.iter().map(away).min().unwrap_or(0),
+            };
             let mut total = vec![0.0; shape.projected];
             let mut count = 0.0;
-            for (_, row) in rows.iter().filter(|(of, _)| *of == part) {
+            for (_, row) in rows.iter().filter(|row| away(row) == nearest) {
                 total.iter_mut().zip(row).for_each(|(sum, x)| *sum += x);
                 count += 1.0;
             }
-            if side == Side::Document && count > 0.0 {
+            if side == Side::Document {
                 total.iter_mut().for_each(|sum| *sum /= count);
-            } else if side == Side::Document {
-                // Of equally near ones the first.
-                let nearest = rows.iter().min_by_key(|(of, _)| (of ^ part).count_ones());
-                if let Some((_, row)) = nearest {
-                    total.clone_from(row);
-                }
             }
             total
         });
@@ -337,11 +337,19 @@ mod tests {
             bits.fold(0_u64, |sum, x| sum.rotate_left(5) ^ u64::from(x))
         };
         let asked = Asked::new(vec![1.0, 2.0, -3.0, 4.0], 2, 64).unwrap();
-        assert_eq!(folded(&asked, Side::Document), 0);
-        assert_eq!(folded(&asked, Side::Query), 0);
         let wide: Vec<f32> = (0..64_u8).map(|x| f32::from(x) - 20.0).collect();
-        let asked = Asked::new(wide, 32, 256).unwrap();
-        assert_eq!(folded(&asked, Side::Document), 0);
+        let wide = Asked::new(wide, 32, 256).unwrap();
+        let found = [
+            folded(&asked, Side::Document),
+            folded(&asked, Side::Query),
+            folded(&wide, Side::Document),
+        ];
+        let expected = [
+            2_053_030_795_554_018_906,
+            17_025_676_231_460_655_972,
+            16_234_970_119_590_574_891,
+        ];
+        assert_eq!(found, expected);
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! | `database`, `collection` | databases and collections |
 //! | `write`, `records`, `conceal` | points written, deleted softly and brought back |
 //! | `index`, `field` | indexes, named and sparse vectors |
+//! | `blob` | bytes kept with a collection |
 //! | `portable` | collections carried away as files, and brought back |
 //! | `search`, `profile`, `text`, `retrieve` | points ranked, found by text, read |
 //! | `system` | the server itself |
@@ -15,6 +16,7 @@
 //! What these share lies in `seen` (a collection as this dialect sees it), `mode` (names of
 //! indexes), `condition` (`where`), `frame` (binary bodies), `value`, `request`, `reply`, `error`.
 
+mod blob;
 mod collection;
 mod conceal;
 mod condition;

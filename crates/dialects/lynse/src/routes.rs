@@ -5,7 +5,7 @@ use gateway::{Intake, Route};
 use http::Method;
 
 use crate::{
-    collection, conceal, database, field, index, portable, profile, records, reply, retrieve,
+    blob, collection, conceal, database, field, index, portable, profile, records, reply, retrieve,
     search, system, text, write,
 };
 
@@ -123,4 +123,8 @@ pub(crate) const ROUTES: &[Route] = &[
     route!(POST, "/delete", Write, conceal::delete, "Deletes points softly (0.4 and later)"),
     route!(POST, "/restore", Write, conceal::restore, "Brings points back (0.4 and later)"),
     route!(POST, "/bm25_search", Read, text::search, "Points by their texts (0.4 and later)"),
+    route!(POST, "/write_blob", Write,
+        blob::write, "Keeps bytes with a collection, under a key (0.9)"),
+    route!(GET, "/read_blob", Read, blob::read, "Such bytes, or a part of them (0.9)"),
+    route!(POST, "/delete_blob", Write, blob::delete, "Lets such bytes go (0.9)"),
 ];

@@ -235,6 +235,8 @@ pub(crate) fn consumes(operation: &WriteOp) -> bool {
         | WriteOp::Configure(_)
         | WriteOp::Conceal { .. }
         | WriteOp::Reveal { .. }
+        | WriteOp::Attach { .. }
+        | WriteOp::Detach { .. }
         | WriteOp::Purge => false,
     }
 }
@@ -261,6 +263,8 @@ pub(crate) fn filter_of(operation: &WriteOp) -> Option<&Filter> {
         | WriteOp::Configure(_)
         | WriteOp::Conceal { .. }
         | WriteOp::Reveal { .. }
+        | WriteOp::Attach { .. }
+        | WriteOp::Detach { .. }
         | WriteOp::Purge => None,
     }
 }

@@ -288,6 +288,7 @@ fn subject(query: &Query) -> Option<(&CollectionRef, Option<&Filter>)> {
         | Query::MeasureCollection(collection)
         | Query::WatchUpkeep(collection)
         | Query::ListConcealed(collection)
+        | Query::ReadAttachment { collection, .. }
         | Query::ListFields(collection)
         | Query::ScrollBack { collection, .. }
         | Query::Retrieve { collection, .. } => Some((collection, None)),

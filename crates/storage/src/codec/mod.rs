@@ -9,6 +9,7 @@
 //! Decoding checks everything (lengths before allocating, names, depths, that nothing is left
 //! over) and never panics, whatever the bytes.
 
+mod attachment;
 mod catalog;
 mod filter;
 mod payload;

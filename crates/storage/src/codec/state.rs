@@ -1,9 +1,10 @@
 //! What a collection's checkpoints carry: its schema and its sealed segments.
 
 use bytes::Bytes;
-use model::{Error, FieldPath, Schema, VectorName};
+use model::{Attachment, AttachmentKey, Error, FieldPath, Schema, VectorName};
 
 use super::{Codec, DecodeError, Reader, Writer};
+use crate::attached;
 use crate::ulid::Ulid;
 
 /// A collection without growing rows.
@@ -15,6 +16,8 @@ pub struct CollectionState {
     pub operation: u64,
     /// Its sealed segments.
     pub segments: Vec<SegmentEntry>,
+    /// Bytes that are kept with it, ascending by key.
+    pub attachments: Vec<(AttachmentKey, Attachment)>,
 }
 
 /// One sealed segment.
@@ -59,12 +62,17 @@ pub enum PartRole {
 }
 
 impl CollectionState {
-    /// The names of all part files, for the collector of garbage.
+    /// The names of all part files, those of attachments too, for the collector of garbage.
     pub fn part_ids(&self) -> impl Iterator<Item = Ulid> {
         self.segments
             .iter()
             .flat_map(|segment| &segment.parts)
             .map(|part| part.id)
+            .chain(
+                self.attachments
+                    .iter()
+                    .map(|(_, kept)| attached::file(kept)),
+            )
     }
 }
 
@@ -72,17 +80,45 @@ impl Codec for CollectionState {
     fn encode(&self, out: &mut Writer) -> Result<(), Error> {
         self.schema.encode(out)?;
         out.varint(self.operation);
-        self.segments.encode(out)
+        // Attachments came later than segments: they take the place of one more, which only
+        // those states have that need it.
+        let more = usize::from(!self.attachments.is_empty());
+        out.varint((self.segments.len() + more) as u64);
+        for segment in &self.segments {
+            segment.encode(out)?;
+        }
+        if more > 0 {
+            NO_SEGMENT.encode(out)?;
+            self.attachments.encode(out)?;
+        }
+        Ok(())
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self {
+        let mut state = Self {
             schema: Codec::decode(input)?,
             operation: input.varint()?,
-            segments: Codec::decode(input)?,
-        })
+            segments: Vec::new(),
+            attachments: Vec::new(),
+        };
+        for left in (0..input.varint()?).rev() {
+            let id: Ulid = Codec::decode(input)?;
+            if id != NO_SEGMENT {
+                state.segments.push(SegmentEntry::decode_of(id, input)?);
+                continue;
+            }
+            state.attachments = Codec::decode(input)?;
+            let ascend = state.attachments.is_sorted_by(|(a, _), (b, _)| a < b);
+            if left > 0 || state.attachments.is_empty() || !ascend {
+                return Err(input.malformed("a list of attachments"));
+            }
+        }
+        Ok(state)
     }
 }
+
+/// Stands where the identity of a segment would.
+const NO_SEGMENT: Ulid = Ulid::from_bytes([0; 16]);
 
 impl Codec for SegmentEntry {
     fn encode(&self, out: &mut Writer) -> Result<(), Error> {
@@ -94,8 +130,15 @@ impl Codec for SegmentEntry {
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let id = Codec::decode(input)?;
+        Self::decode_of(id, input)
+    }
+}
+
+impl SegmentEntry {
+    fn decode_of(id: Ulid, input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(Self {
-            id: Codec::decode(input)?,
+            id,
             rows: input.u32()?,
             tombstones: Bytes::copy_from_slice(input.bytes()?),
             concealed: Bytes::copy_from_slice(input.bytes()?),

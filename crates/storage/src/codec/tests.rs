@@ -5,12 +5,13 @@ use bytes::Bytes;
 use model::filter::Range;
 use model::schema::{SegmentConfig, VectorChange};
 use model::{
-    AliasChange, ClusterCount, CodeBits, CollectionName, CollectionRef, Comparator, ConfigChange,
-    DatabaseName, Dim, Element, FieldIndex, FieldKind, FieldPath, Filter, Function, GeoPoint,
-    HnswConfig, IndexChoice, IndexParams, IvfConfig, Language, Metric, Modifier, MultiVector,
-    NamedVectors, Object, Point, PointId, PostingsConfig, ProductRatio, Quantization, QueryBits,
-    Residency, Scalar, Schema, SparseVector, Step, Stopwords, Target, Term, Test, TextOptions,
-    Timestamp, Tokenizer, UpsertMode, Value, Vector, VectorField, VectorKind, VectorName, WriteOp,
+    AliasChange, Attachment, AttachmentKey, ClusterCount, CodeBits, CollectionName, CollectionRef,
+    Comparator, ConfigChange, DatabaseName, Dim, Element, FieldIndex, FieldKind, FieldPath, Filter,
+    Function, GeoPoint, HnswConfig, IndexChoice, IndexParams, IvfConfig, Language, Metric,
+    Modifier, MultiVector, NamedVectors, Object, Point, PointId, PostingsConfig, ProductRatio,
+    Quantization, QueryBits, Residency, Scalar, Schema, SparseVector, Step, Stopwords, Target,
+    Term, Test, TextOptions, Timestamp, Tokenizer, UpsertMode, Value, Vector, VectorField,
+    VectorKind, VectorName, WriteOp,
 };
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -466,8 +467,19 @@ fn operations() -> impl Strategy<Value = WriteOp> {
         vec(ids(), 0..3).prop_map(|ids| WriteOp::Conceal { ids }),
         vec(ids(), 0..3).prop_map(|ids| WriteOp::Reveal { ids }),
         Just(WriteOp::Purge),
+        attachments().prop_map(|(key, attachment)| WriteOp::Attach { key, attachment }),
+        attachments().prop_map(|(key, _)| WriteOp::Detach { key }),
         config_changes().prop_map(WriteOp::Configure),
     ]
+}
+
+fn attachments() -> impl Strategy<Value = (AttachmentKey, Attachment)> {
+    let kept = (any::<u128>(), any::<u64>(), any::<u32>());
+    let kept = kept.prop_map(|(file, bytes, crc)| Attachment { file, bytes, crc });
+    (
+        "[a-z/é ]{1,9}".prop_map(|key| AttachmentKey::new(&key).unwrap()),
+        kept,
+    )
 }
 
 fn names() -> impl Strategy<Value = CollectionName> {
@@ -550,13 +562,20 @@ fn collection_states() -> impl Strategy<Value = CollectionState> {
                 parts,
             }
         });
-    (schemas(), any::<u64>(), vec(segment, 0..4)).prop_map(|(schema, operation, segments)| {
-        CollectionState {
+    // In the order of their keys, each once.
+    let attached = btree_map("[a-z/é ]{1,9}", attachments(), 0..3).prop_map(|all| {
+        let all = all.into_iter();
+        all.map(|(key, (_, kept))| (AttachmentKey::new(&key).unwrap(), kept))
+            .collect()
+    });
+    (schemas(), any::<u64>(), vec(segment, 0..4), attached).prop_map(
+        |(schema, operation, segments, attachments)| CollectionState {
             schema,
             operation,
             segments,
-        }
-    })
+            attachments,
+        },
+    )
 }
 
 /// Reads back what was written, and refuses every shorter and every longer form of it.

@@ -52,6 +52,11 @@ impl Codec for WriteOp {
             Self::Configure(change) => change.encode(out),
             Self::Conceal { ids } | Self::Reveal { ids } => ids.encode(out),
             Self::Purge => Ok(()),
+            Self::Attach { key, attachment } => {
+                key.encode(out)?;
+                attachment.encode(out)
+            }
+            Self::Detach { key } => key.encode(out),
         }
     }
 
@@ -101,6 +106,13 @@ impl Codec for WriteOp {
                 ids: Codec::decode(input)?,
             },
             15 => Self::Purge,
+            16 => Self::Attach {
+                key: Codec::decode(input)?,
+                attachment: Codec::decode(input)?,
+            },
+            17 => Self::Detach {
+                key: Codec::decode(input)?,
+            },
             _ => return Err(input.malformed("a kind of operation")),
         })
     }
@@ -141,6 +153,8 @@ fn code(operation: &WriteOp) -> u8 {
         WriteOp::Conceal { .. } => 13,
         WriteOp::Reveal { .. } => 14,
         WriteOp::Purge => 15,
+        WriteOp::Attach { .. } => 16,
+        WriteOp::Detach { .. } => 17,
     }
 }
 

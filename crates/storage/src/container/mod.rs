@@ -22,4 +22,4 @@ mod writer;
 
 pub use directory::{BlockInfo, BlockSum, ContainerError, Directory, TRAILER_BYTES, TailRead};
 pub use reader::{Container, EAGER_BYTES_MAX};
-pub use writer::{BlockName, pack};
+pub use writer::{BlockName, SINGLE, pack};

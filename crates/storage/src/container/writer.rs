@@ -8,6 +8,25 @@ use crate::blob::{ALIGNMENT, Body};
 
 static PADDING: [u8; ALIGNMENT] = [0; ALIGNMENT];
 
+/// Name of the block of a file that has one.
+pub const SINGLE: &str = "content";
+
+impl Directory {
+    /// What follows the block of a file that has one, [`SINGLE`]: padding, then directory and
+    /// trailer. `None` when no file can be so long.
+    pub(crate) fn of_single(length: u64, crc: u32) -> Option<(&'static [u8], Vec<u8>)> {
+        let end = padded(length)?;
+        let block = BlockInfo {
+            name: SINGLE.into(),
+            offset: 0,
+            length,
+            crc,
+        };
+        let padding = &PADDING[..(end - length) as usize];
+        Some((padding, Self::encode(&[block], end)))
+    }
+}
+
 /// Why blocks cannot be packed: a mistake of the caller.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum BlockName {

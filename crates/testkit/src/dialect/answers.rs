@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use model::aggregate::{FacetHit, FacetValue, Group, GroupKey, Groups, MatrixRows};
 use model::reply::OrderValue;
 use model::{
-    CollectionInfo, CollectionRef, CollectionSize, DatabaseName, Error, FieldPath, Metric,
-    PlannedTask, PointId, Query, Rank, Reply, ScoredPoint, Search, SegmentSize, Status, Task,
-    TaskEnd, Upkeep,
+    AttachmentRange, CollectionInfo, CollectionRef, CollectionSize, DatabaseName, Error, FieldPath,
+    Metric, PlannedTask, PointId, Query, Rank, Reply, ScoredPoint, Search, SegmentSize, Status,
+    Task, TaskEnd, Upkeep,
 };
 
 use super::World;
@@ -156,6 +157,21 @@ fn points(world: &World, query: Query) -> Result<Reply, Error> {
     }
 }
 
+/// Something is kept under every key but `none`.
+fn attachment(key: &str, range: AttachmentRange) -> Result<Option<Bytes>, Error> {
+    let kept = Bytes::from_static(b"hello world");
+    if key == "none" {
+        return Ok(None);
+    }
+    let from = range.offset as usize;
+    let left = kept.len().checked_sub(from);
+    let left = left.ok_or_else(|| Error::invalid("the range begins behind the end"))?;
+    let wanted = range
+        .length
+        .map_or(left, |length| left.min(length as usize));
+    Ok(Some(kept.slice(from..from + wanted)))
+}
+
 pub(super) fn answer(world: &World, query: Query) -> Result<Reply, Error> {
     match query {
         Query::ListDatabases => Ok(Reply::Databases(vec![DatabaseName::default()])),
@@ -164,6 +180,14 @@ pub(super) fn answer(world: &World, query: Query) -> Result<Reply, Error> {
             found.map(|_| Reply::Ids(vec![PointId::Num(3)]))
         }
         Query::WithConcealed(query) => answer(world, *query),
+        Query::ReadAttachment {
+            collection,
+            key,
+            range,
+        } => {
+            world.find(&collection)?;
+            attachment(key.as_str(), range).map(Reply::Attachment)
+        }
         Query::ListFields(collection) => {
             let payload = &world.find(&collection)?.payload;
             let names = payload.iter().map(|(name, _)| name.to_owned());

@@ -148,6 +148,10 @@ fn carry_out(world: &World, command: Command) -> Result<Outcome, Error> {
             visibility: Visibility::AppliedWithin { .. },
             ..
         } if collection.name.as_str() == "slow" => Ok(Outcome::Pending),
+        Command::Attach { collection, .. } => world.find(&collection).map(|_| Outcome::Done),
+        Command::Detach { collection, key } => world
+            .find(&collection)
+            .map(|_| Outcome::Existed(key.as_str() != "none")),
         Command::CreateSnapshot { scope, waiting } => {
             known(world, &scope).map(|()| match waiting {
                 Waiting::UntilDone => Outcome::Snapshot(kept()),

@@ -303,6 +303,8 @@ impl<'a> Limits<'a> {
                 | WriteOp::Configure(_)
                 | WriteOp::Conceal { .. }
                 | WriteOp::Reveal { .. }
+                | WriteOp::Attach { .. }
+                | WriteOp::Detach { .. }
                 | WriteOp::Purge => (1, None),
             };
             self.operations.set(self.operations.get() + cost);
