@@ -73,7 +73,7 @@ ROUTES = [
     ("POST", "/snapshots/database", {"db_name": "d2", "snapshot_name": "s3"}, []),
     ("POST", "/snapshots/database/restore", {"snapshot_name": "s3"}, 3016),
     ("POST", "/snapshots/system", {"snapshot_name": "s4"}, []),
-    ("POST", "/snapshots/system/restore", {"snapshot_name": "s4"}, 3016),
+    ("POST", "/snapshots/system/restore", {"snapshot_name": "s4"}, []),
     ("DELETE", "/snapshots/s3", None, []),
     ("DELETE", "/snapshots/s4", None, []),
     ("GET", "/configs", None, ["version", "time_zone", "log_level", "cleanup_interval"]),

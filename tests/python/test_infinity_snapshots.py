@@ -137,12 +137,16 @@ def test_everything_comes_back_where_there_is_nothing(server):
     assert code(server, "POST", "/snapshots/system", snapshot_name="all") == 0
     [kept] = server.ask("GET", "/snapshots")["snapshots"]
     assert (kept["name"], kept["scope"]) == ("all", "system")
-    assert code(server, "POST", "/snapshots/system/restore", snapshot_name="all") == 3016
+    # It takes the place of what is there: a database that is gone, rows and tables that have come.
     assert code(server, "DELETE", "/databases/d") == 0
-    # The first database is there still, and has a table.
-    assert code(server, "POST", "/snapshots/system/restore", snapshot_name="all") == 3016
-    assert server.ask("GET", "/databases")["databases"] == ["default_db"]
-    assert code(server, "DELETE", f"{D}/tables/t") == 0
+    fill(server, f"{D}/tables/t", 5)
+    fill(server, f"{D}/tables/u", 1)
+    assert code(server, "POST", "/databases/later") == 0
+    fill(server, "/databases/later/tables/t", 1)
+    assert code(server, "POST", "/snapshots/system/restore", snapshot_name="all") == 0
+    assert server.ask("GET", "/databases")["databases"] == ["default_db", "d"]
+    assert server.ask("GET", f"{D}/tables")["tables"] == ["t"]
+    assert ids(server, f"{D}/tables/t") == [0, 1, 2]
     assert code(server, "POST", "/snapshots/system/restore", snapshot_name="all") == 0
     assert ids(server, "/databases/d/tables/t") == [0, 1]
     assert ids(server, f"{D}/tables/t") == [0, 1, 2]

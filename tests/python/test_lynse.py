@@ -201,3 +201,32 @@ def test_every_route_answers_as_the_real_server(ours, real):
     assert not wrong, "\n".join(wrong)
     document = requests.get(f"{ours.lynse_url}/openapi.json", timeout=60).json()["paths"]
     assert set(document) - asked == set()
+
+
+def test_bytes_kept_with_a_collection_survive_a_kill():
+    with LynseServer() as server:
+        at = {"database_name": "default_db", "collection_name": "kept"}
+        post = lambda path, **options: requests.post(server.lynse_url + path, timeout=60, **options)
+        read = lambda key, **more: requests.get(
+            f"{server.lynse_url}/read_blob", params={**at, "key": key, **more}, timeout=60
+        )
+        assert post("/required_collection", json={**at, "dim": 2}).status_code == 200
+        for round in range(3):
+            for key in ["a", "b", f"only {round}"]:
+                content = f"{key} {round} ".encode() * 50_000
+                written = post("/write_blob", params={**at, "key": key}, data=content)
+                assert written.json() == {"status": "success", "params": {"written": True}}
+            assert post("/delete_blob", json={**at, "key": "b"}).json()["params"]["deleted"]
+            server.kill9()
+            server.start()
+            assert read("a").content == f"a {round} ".encode() * 50_000
+            assert read("a", offset=4, length=4).content == f"a {round} ".encode()
+            assert read("b").status_code == 204
+            for earlier in range(round + 1):
+                assert read(f"only {earlier}").content[:7] == f"only {earlier} ".encode()[:7]
+        beyond = read("a", offset=200_001)
+        assert beyond.status_code == 400
+        assert beyond.headers["content-type"].startswith("text/plain")
+        assert post("/drop_collection", json=at).status_code == 200
+        assert read("a").status_code == 204
+

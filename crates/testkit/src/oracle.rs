@@ -181,19 +181,25 @@ impl Oracle {
             WriteOp::AddVector(_) | WriteOp::DropVector(_) => {
                 panic!("the fields of the oracle are fixed")
             }
-            WriteOp::Attach { key, .. } => {
-                self.attached.insert(key.clone());
-                Ok(())
-            }
-            WriteOp::Detach { key } => match self.attached.remove(key) {
-                true => Ok(()),
-                false => Err(Error::new(
-                    ErrorKind::NotFound,
-                    Subject::Request,
-                    key.as_str(),
-                )),
-            },
+            WriteOp::Attach { key, .. } => self.attach(key),
+            WriteOp::Detach { key } => self.detach(key),
             WriteOp::CreateIndex(_) | WriteOp::DropIndex(_) | WriteOp::Configure(_) => Ok(()),
+        }
+    }
+
+    fn attach(&mut self, key: &AttachmentKey) -> Result<(), Error> {
+        self.attached.insert(key.clone());
+        Ok(())
+    }
+
+    fn detach(&mut self, key: &AttachmentKey) -> Result<(), Error> {
+        match self.attached.remove(key) {
+            true => Ok(()),
+            false => Err(Error::new(
+                ErrorKind::NotFound,
+                Subject::Request,
+                key.as_str(),
+            )),
         }
     }
 

@@ -165,7 +165,7 @@ fn kept() -> Vec<Route> {
         route!(M::POST, "/snapshots/system", Manage,
             snapshots::create_of_system, "Keeps the present state of every database"),
         route!(M::POST, "/snapshots/system/restore", Manage,
-            snapshots::restore_system, "Brings every database back where there is none"),
+            snapshots::restore_system, "Brings everything back as it was"),
     ]
 }
 

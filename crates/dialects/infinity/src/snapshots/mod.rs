@@ -302,13 +302,33 @@ async fn bring_back(call: &Call<'_>, extent: Extent) -> Answer {
         return Err(Failure::new(code::NOT_FOUND, text));
     }
     let _turn = Turn::take(call)?;
-    for part in &kept.parts {
-        is_free(call, &part.scope).await?;
+    match extent {
+        Extent::Table | Extent::Database => {
+            for part in &kept.parts {
+                is_free(call, &part.scope).await?;
+            }
+        }
+        // All of it takes the place of all that is there.
+        Extent::System => {}
     }
     for part in &kept.parts {
         recover(call, &name, part).await?;
     }
+    if extent == Extent::System {
+        drop_others(call, &kept).await?;
+    }
     done()
+}
+
+/// Drops the databases that a snapshot of everything does not have.
+async fn drop_others(call: &Call<'_>, kept: &Kept) -> Result<(), Failure> {
+    for database in databases::names(call).await? {
+        let mut parts = kept.parts.iter();
+        if !parts.any(|part| *part.scope.database() == database) {
+            request::execute(call, Command::DropDatabase { database }).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Refuses to write over what is there. The first database cannot be dropped, so it counts as
