@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use model::filter::Test;
 use model::{
-    AttachmentKey, Dim, Element, Error, ErrorKind, FieldPath, Filter, Metric, NamedVectors, Object,
-    Point, PointId, Scalar, Schema, Step, Subject, Target, UpsertMode, Value, Vector, VectorKind,
+    Dim, Element, Error, ErrorKind, FieldPath, Filter, Metric, NamedVectors, Object, Point,
+    PointId, Scalar, Schema, Step, Subject, Target, UpsertMode, Value, Vector, VectorKind,
     VectorName, WriteOp,
 };
 
@@ -28,7 +28,6 @@ pub struct Oracle {
     operation: u64,
     points: BTreeMap<PointId, OraclePoint>,
     concealed: BTreeMap<PointId, OraclePoint>,
-    attached: BTreeSet<AttachmentKey>,
 }
 
 impl Oracle {
@@ -39,7 +38,6 @@ impl Oracle {
             operation: 0,
             points: BTreeMap::new(),
             concealed: BTreeMap::new(),
-            attached: BTreeSet::new(),
         }
     }
 
@@ -178,28 +176,11 @@ impl Oracle {
                 self.concealed.clear();
                 Ok(())
             }
-            WriteOp::AddVector(_) | WriteOp::DropVector(_) => {
-                panic!("the fields of the oracle are fixed")
-            }
-            WriteOp::Attach { key, .. } => self.attach(key),
-            WriteOp::Detach { key } => self.detach(key),
+            WriteOp::AddVector(_)
+            | WriteOp::DropVector(_)
+            | WriteOp::Attach { .. }
+            | WriteOp::Detach { .. } => panic!("it has fixed fields and nothing beside points"),
             WriteOp::CreateIndex(_) | WriteOp::DropIndex(_) | WriteOp::Configure(_) => Ok(()),
-        }
-    }
-
-    fn attach(&mut self, key: &AttachmentKey) -> Result<(), Error> {
-        self.attached.insert(key.clone());
-        Ok(())
-    }
-
-    fn detach(&mut self, key: &AttachmentKey) -> Result<(), Error> {
-        match self.attached.remove(key) {
-            true => Ok(()),
-            false => Err(Error::new(
-                ErrorKind::NotFound,
-                Subject::Request,
-                key.as_str(),
-            )),
         }
     }
 

@@ -10,7 +10,7 @@ use crate::error::{Failure, code};
 use crate::json::Json;
 use crate::request::{self, IfExists, Named};
 use crate::search::analysis::Analysis;
-use crate::search::fulltext;
+use crate::search::features;
 use crate::table::{self, Column, Index, Place, Table};
 use crate::{index_kinds, index_served};
 use crate::{storage, tables};
@@ -150,7 +150,7 @@ fn built(table: &Table, column: &Column) -> Result<Vec<WriteOp>, Failure> {
     match &column.place {
         Place::Payload(path) => {
             // A path has one payload index; that of tokens serves more.
-            let of_words = of_column(&fulltext::has_words);
+            let of_words = of_column(&features::has_words);
             let of_values = of_column(&|index| index.kind == "secondary");
             let params = match (of_words, of_values) {
                 (Some(index), _) => Some(Analysis::of(index)?.params()),

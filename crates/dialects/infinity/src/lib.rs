@@ -17,7 +17,8 @@
 //! | `service` | variables, the instance, its role |
 //!
 //! What these share lies in `answer`, `error`, `request`, `json` (around every request), `kinds`,
-//! `cells` (types and their values), `fde` (vectors made of tensors), `table` (a table as it is), `vocabulary` (expressions).
+//! `cells` (types and their values), `fde` (vectors made of tensors), `table` (a table as it is),
+//! `vocabulary` (expressions).
 
 mod answer;
 mod cells;

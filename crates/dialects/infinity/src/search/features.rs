@@ -30,9 +30,14 @@ pub(crate) struct Feature {
 }
 
 /// Whether a full-text index is one of features and not of words.
-pub(crate) fn is_of_features(index: &Index) -> bool {
+fn is_of_features(index: &Index) -> bool {
     let analyzer = index.parameter("analyzer").unwrap_or_default();
     index.kind == "fulltext" && analyzer.eq_ignore_ascii_case(ANALYZER)
+}
+
+/// Whether words can be looked for in an index.
+pub(crate) fn has_words(index: &Index) -> bool {
+    index.kind == "fulltext" && !is_of_features(index)
 }
 
 /// Reads `column^name^boost,…`; a boost may be missing.

@@ -9,7 +9,7 @@ use model::{FieldPath, Filter, Record, Test, Value};
 use scalar::Fields;
 
 use super::analysis::Analysis;
-use super::features::is_of_features;
+use super::features::has_words;
 use super::syntax::{self, Question};
 use super::textual::Minimum;
 use crate::error::Failure;
@@ -77,11 +77,6 @@ pub(crate) fn searched<'t>(
         return Err(Failure::syntax("The table has no fulltext index"));
     }
     Ok(found)
-}
-
-/// Whether words can be looked for in an index.
-pub(crate) fn has_words(index: &Index) -> bool {
-    index.kind == "fulltext" && !is_of_features(index)
 }
 
 fn is_among(index: &Index, names: &[String]) -> bool {
