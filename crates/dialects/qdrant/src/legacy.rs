@@ -15,6 +15,7 @@ use crate::ranked::{self, Ranked, Ranking, Results};
 use crate::ranking::WireInput;
 use crate::request::{self, BODY, ShardKey};
 use crate::select::{WithPayload, WithVector};
+use crate::strict::Generation;
 
 /// A recommendation as the body writes it.
 #[derive(Deserialize)]
@@ -87,6 +88,7 @@ impl WireRest {
         Ok(Ranked {
             search,
             oversampling: params.oversampling,
+            generation: Generation::Legacy,
         })
     }
 }

@@ -16,6 +16,7 @@ use crate::read::LIMIT_DEFAULT;
 use crate::record::ShownScored;
 use crate::request::{self, BODY, ShardKey};
 use crate::select::{WithPayload, WithVector};
+use crate::strict::Generation;
 
 /// The body of a query; groups have the same fields and more.
 #[derive(Deserialize)]
@@ -225,6 +226,7 @@ impl Ranking for WireQuery {
         Ok(Ranked {
             search,
             oversampling: ranked::larger(stage.oversampling, params.oversampling),
+            generation: Generation::Universal,
         })
     }
 }

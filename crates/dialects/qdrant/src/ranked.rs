@@ -12,7 +12,7 @@ use crate::order;
 use crate::record::ShownScored;
 use crate::request;
 use crate::score::Reported;
-use crate::strict::Limits;
+use crate::strict::{Generation, Limits};
 
 /// A body that says what to search for.
 pub(crate) trait Ranking: DeserializeOwned {
@@ -28,6 +28,7 @@ pub(crate) struct Ranked {
     pub(crate) search: Search,
     /// Only held to the limit of its collection.
     pub(crate) oversampling: Option<f64>,
+    pub(crate) generation: Generation,
 }
 
 /// The results of one search, and how their scores are told.
@@ -61,7 +62,7 @@ impl Ranked {
 
     /// Holds the search to the limits of its collection.
     pub(crate) fn check(&self, limits: &Limits<'_>) -> Result<(), Failure> {
-        limits.check_search(&self.search, self.oversampling)
+        limits.check_search(&self.search, self.oversampling, self.generation)
     }
 }
 
@@ -133,12 +134,17 @@ pub(crate) async fn groups(
 ) -> Result<Vec<(GroupKey, Results)>, Failure> {
     let schema = request::schema(call, ranked.search.collection.clone()).await?;
     let reported = ranked.reported(&schema)?;
-    ranked.search.limit = grouping.groups.saturating_mul(grouping.per_group);
-    ranked.search.offset = 0;
+    let points = grouping.groups.saturating_mul(grouping.per_group);
+    ranked.search.limit = match ranked.generation {
+        Generation::Universal => points,
+        Generation::Legacy => grouping.groups,
+    };
     request::hold(call, &schema, |limits| {
         ranked.check(limits)?;
         limits.check_group(&grouping.by)
     })?;
+    ranked.search.limit = points;
+    ranked.search.offset = 0;
     widen(&mut ranked.search.prefetch, grouping.per_group);
     let query = Query::Groups(Box::new(Groups {
         search: ranked.search,

@@ -14,6 +14,7 @@ use crate::params::WireParams;
 use crate::ranked::{self, Ranked, Ranking, Results};
 use crate::request::{self, BODY, ShardKey};
 use crate::select::{WithPayload, WithVector};
+use crate::strict::Generation;
 use crate::vectors::{self, WireVector};
 
 /// A search as the body writes it.
@@ -107,6 +108,7 @@ impl Ranking for WireSearch {
         Ok(Ranked {
             search,
             oversampling: params.oversampling,
+            generation: Generation::Legacy,
         })
     }
 }

@@ -8,7 +8,9 @@
 use std::collections::BTreeMap;
 
 use model::schema::VectorField;
-use model::{HnswConfig, IndexChoice, Modifier, Object, Residency, Schema, Value, VectorKind};
+use model::{
+    HnswConfig, IndexChoice, Modifier, Object, Residency, Schema, Value, VectorKind, VectorName,
+};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -157,6 +159,17 @@ pub(crate) fn strict_mode(schema: &Schema) -> Option<&Object> {
         Some(Value::Object(settings)) => Some(settings),
         _ => None,
     }
+}
+
+/// The `payload_m` of a dense field: its own, or that of the collection.
+///
+/// # Errors
+/// When the kept settings cannot be read.
+pub(crate) fn payload_m(schema: &Schema, field: &VectorName) -> Result<Option<u64>, Failure> {
+    let kept = Kept::read(schema)?;
+    let own = kept.vectors.get(field.as_str());
+    let own = own.and_then(|extras| extras.hnsw_config.as_ref()?.payload_m);
+    Ok(own.or(kept.hnsw.payload_m))
 }
 
 /// Kept settings as a `T`.

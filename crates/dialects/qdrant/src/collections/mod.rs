@@ -26,7 +26,7 @@ mod vectors;
 
 pub(crate) use describe::{OptimizerStatus, Params, ShownConfig, config, data_type, status};
 pub(crate) use fields::{add_vector, drop_vector};
-pub(crate) use kept::{object_of, read_object, strict_mode};
+pub(crate) use kept::{object_of, payload_m, read_object, strict_mode};
 pub(crate) use placement::placement;
 pub(crate) use requests::{create, delete, exists, get, list, update};
 pub(crate) use upkeep::optimizations;

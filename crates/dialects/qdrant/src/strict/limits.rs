@@ -10,6 +10,7 @@ use model::{
 use super::StrictMode;
 use super::filters::{self, Leaf, Read};
 use super::rates::Kind;
+use super::scans;
 use crate::collections;
 use crate::error::Failure;
 
@@ -25,8 +26,17 @@ pub(crate) struct Limits<'a> {
     conditions: Cell<u64>,
 }
 
+/// Which of the interfaces a search came by. Qdrant holds them to limits that differ a little.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Generation {
+    /// `…/points/query` and below.
+    Universal,
+    /// The routes before it.
+    Legacy,
+}
+
 /// What is wrong, and what to do.
-fn refused(what: impl core::fmt::Display, help: impl core::fmt::Display) -> Failure {
+pub(super) fn refused(what: impl core::fmt::Display, help: impl core::fmt::Display) -> Failure {
     Failure::bad_request(format_args!("{what}. Help: {help}"))
 }
 
@@ -158,10 +168,16 @@ impl<'a> Limits<'a> {
         &self,
         search: &Search,
         oversampling: Option<f64>,
+        generation: Generation,
     ) -> Result<(), Failure> {
         self.operations.set(self.operations.get() + 1);
         let (filter, rank) = (search.filter.as_ref(), search.rank.as_ref());
         self.check_stage(search.limit, &search.params, filter, rank)?;
+        match generation {
+            // What was prefetched is compared, not everything.
+            Generation::Universal if search.prefetch.is_empty() => self.check_scan(rank, filter)?,
+            Generation::Universal | Generation::Legacy => {}
+        }
         if let (Some(factor), Some(max)) = (oversampling, self.limits.search_max_oversampling)
             && factor > max
         {
@@ -177,8 +193,17 @@ impl<'a> Limits<'a> {
         prefetch.iter().try_for_each(|inner| {
             let (filter, rank) = (inner.filter.as_ref(), inner.rank.as_ref());
             self.check_stage(inner.limit, &inner.params, filter, rank)?;
+            self.check_scan(rank, filter)?;
             self.check_prefetches(&inner.prefetch)
         })
+    }
+
+    fn check_scan(&self, rank: Option<&Rank>, filter: Option<&Filter>) -> Result<(), Failure> {
+        if self.limits.search_allow_exact == Some(false) {
+            scans::check(self.schema, rank, filter)
+        } else {
+            Ok(())
+        }
     }
 
     fn check_stage(
