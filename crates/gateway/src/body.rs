@@ -6,10 +6,19 @@ use std::sync::{Mutex, PoisonError};
 use bytes::{Bytes, BytesMut};
 use model::{BoxFuture, ByteSource, Error, ErrorKind};
 
+use crate::json::Ahead;
+
 /// The body of a request or a response.
 pub enum Body {
     /// All of it.
     Whole(Bytes),
+    /// All of it, and what was read of it while it came.
+    Read {
+        /// All of it.
+        bytes: Bytes,
+        /// Its lists of numbers.
+        ahead: Box<Ahead>,
+    },
     /// As it comes, for what is too large to be held: snapshots.
     Stream {
         /// Its length in bytes, where it is known.
@@ -23,7 +32,7 @@ impl Body {
     /// Length in bytes, where it is known.
     pub fn len(&self) -> Option<u64> {
         match self {
-            Self::Whole(bytes) => Some(bytes.len() as u64),
+            Self::Whole(bytes) | Self::Read { bytes, .. } => Some(bytes.len() as u64),
             Self::Stream { bytes, .. } => *bytes,
         }
     }
@@ -39,7 +48,9 @@ impl Body {
     /// Those of its source.
     pub async fn collect(self, bytes_max: usize) -> Result<Option<Bytes>, Error> {
         let mut source = match self {
-            Self::Whole(bytes) => return Ok((bytes.len() <= bytes_max).then_some(bytes)),
+            Self::Whole(bytes) | Self::Read { bytes, .. } => {
+                return Ok((bytes.len() <= bytes_max).then_some(bytes));
+            }
             Self::Stream { source, .. } => source,
         };
         let mut joined = BytesMut::new();
@@ -55,7 +66,9 @@ impl Body {
     /// Its pieces.
     pub(crate) fn into_source(self) -> Box<dyn ByteSource> {
         match self {
-            Self::Whole(bytes) => Box::new(Once(Some(bytes).filter(|bytes| !bytes.is_empty()))),
+            Self::Whole(bytes) | Self::Read { bytes, .. } => {
+                Box::new(Once(Some(bytes).filter(|bytes| !bytes.is_empty())))
+            }
             Self::Stream { source, .. } => source,
         }
     }
@@ -64,7 +77,9 @@ impl Body {
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Whole(bytes) => f.debug_tuple("Whole").field(bytes).finish(),
+            Self::Whole(bytes) | Self::Read { bytes, .. } => {
+                f.debug_tuple("Whole").field(bytes).finish()
+            }
             Self::Stream { bytes, .. } => f.debug_tuple("Stream").field(bytes).finish(),
         }
     }

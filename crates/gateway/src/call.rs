@@ -6,8 +6,10 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use http::HeaderMap;
 use model::{ByteSource, Executor};
+use serde::de::DeserializeOwned;
 
 use crate::body::Upload;
+use crate::json::{self, Ahead};
 use crate::{Context, Counters, Grant, path};
 
 /// One request on its way to a handler.
@@ -31,6 +33,7 @@ pub struct Call<'a> {
     pub(crate) params: Vec<(&'a str, String)>,
     pub(crate) started_micros: u64,
     pub(crate) upload: Upload,
+    pub(crate) ahead: Option<Box<Ahead>>,
 }
 
 impl Call<'_> {
@@ -54,6 +57,14 @@ impl Call<'_> {
                 let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
                 (path::decode_form(name), path::decode_form(value))
             })
+    }
+
+    /// The body as a `T`.
+    ///
+    /// # Errors
+    /// As `serde_json` reports them, when the body is no JSON or no `T`.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        json::read_with(&self.body, self.ahead.as_deref())
     }
 
     /// The body of a route that takes it as it comes; empty when it was taken before.

@@ -200,6 +200,10 @@ impl Gateway {
             Found::Nothing => return dialect.refuse(&Refusal::NoRoute, seconds()),
         };
         let route = &dialect.routes()[index];
+        let (body, ahead) = match body {
+            Body::Read { bytes, ahead } => (Body::Whole(bytes), Some(ahead)),
+            Body::Whole(_) | Body::Stream { .. } => (body, None),
+        };
         let response = match self.take_in(route.intake, body).await {
             Err(refusal) => dialect.refuse(&refusal, seconds()),
             Ok((body, upload)) => {
@@ -215,6 +219,7 @@ impl Gateway {
                     params,
                     started_micros,
                     upload,
+                    ahead,
                 };
                 let handler = route.handler;
                 let answered = Guarded(Box::pin(async move { handler(call).await })).await;

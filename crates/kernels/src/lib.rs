@@ -6,6 +6,7 @@
 //! | [`code`] | 8-bit codes | exact integers |
 //! | [`bits`] | bit-packed vectors | exact counts |
 //! | [`sparse`] | sorted index/value pairs | summed in ascending index order |
+//! | [`decimal`] | text | the nearest `f32` |
 //! | [`scalar`] | all of them, as plain loops | what the others are tested against |
 //!
 //! A set of kernels for one processor is picked once, by [`Level`], and then called through plain
@@ -14,11 +15,13 @@
 
 #![no_std]
 
+extern crate alloc;
 #[cfg(any(test, feature = "std"))]
 extern crate std;
 
 pub mod bits;
 pub mod code;
+pub mod decimal;
 pub mod float;
 mod level;
 mod prefetch;

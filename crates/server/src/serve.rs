@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use app::gateway::{self, Keys, Mount};
-use app::{App, Config};
+use app::{App, Config, Options};
 
 use crate::exchange::Exchange;
 use crate::host::NativeHost;
@@ -16,6 +16,10 @@ use crate::settings::{Data, Endpoint, LogFormat, Settings};
 use crate::signals::Signals;
 use crate::stores;
 use crate::transport::Transport;
+
+/// Growing rows of a collection are sealed at so many bytes, more than elsewhere: a server has the
+/// memory, and a part that is written while clients upload makes their commits wait for the disk.
+const SEAL_BYTES: u64 = 128 << 20;
 
 /// Why the server did not start, or did not end well.
 #[derive(Debug, thiserror::Error)]
@@ -105,8 +109,11 @@ fn config(settings: &Settings, metrics: &Arc<ServerMetrics>) -> Result<Config, a
         None => None,
         Some(root) => Some(Arc::new(Exchange::open(root)?) as Arc<dyn gateway::Files>),
     };
+    let mut database = Options::default();
+    database.policy.seal_bytes = SEAL_BYTES;
     Ok(Config {
         files,
+        database,
         gateway: gateway::Config {
             keys,
             ..gateway::Config::default()

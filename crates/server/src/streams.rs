@@ -91,7 +91,9 @@ pub(crate) enum Outgoing {
 impl Outgoing {
     pub(crate) fn new(body: gateway::Body) -> Self {
         match body {
-            gateway::Body::Whole(bytes) => Self::Whole(Some(bytes).filter(|b| !b.is_empty())),
+            gateway::Body::Whole(bytes) | gateway::Body::Read { bytes, .. } => {
+                Self::Whole(Some(bytes).filter(|b| !b.is_empty()))
+            }
             gateway::Body::Stream { bytes, source } => Self::Stream {
                 left: bytes,
                 next: Some(Box::pin(step(source))),

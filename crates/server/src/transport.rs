@@ -9,8 +9,11 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
 
-use app::gateway;
-use bytes::{Bytes, BytesMut};
+use app::gateway::{
+    self,
+    json::{Ahead, Piece},
+};
+use bytes::BytesMut;
 use http::header::{CONNECTION, EXPECT};
 use http::{HeaderValue, Request, Response};
 use http_body_util::BodyExt;
@@ -26,6 +29,16 @@ use crate::streams::{self, Outgoing};
 /// A body beyond the limit is read to its end and dropped up to this many times the limit, so that
 /// a client that sends before it listens gets its answer instead of a broken connection.
 const DRAIN_FACTOR: u64 = 4;
+
+/// Most bytes that are read from a socket at once, and of the head of a request. Pieces of bodies
+/// stay in the processor's cache until they are joined and read.
+const PIECE_BYTES_MAX: usize = 128 << 10;
+
+/// New bytes of a body that are worth being read before the rest is there.
+const PIECE_BYTES_MIN: usize = 64 << 10;
+
+/// Longest text of a list of numbers that is read before the rest is there.
+const LIST_BYTES_MAX: usize = 256 << 10;
 
 /// How long open connections may take to send their last answers.
 const GRACE: Duration = Duration::from_secs(30);
@@ -105,7 +118,9 @@ async fn converse(stream: TcpStream, door: gateway::Listener, mut stop: watch::R
         return;
     }
     let service = service_fn(|request| answer(&door, request));
-    let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let connection = http1::Builder::new()
+        .max_buf_size(PIECE_BYTES_MAX)
+        .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         biased;
@@ -144,10 +159,7 @@ async fn answer(
     )
     .await
     {
-        Collected::Whole(body) => {
-            let body = gateway::Body::Whole(body);
-            door.exchange(Request::from_parts(parts, body)).await
-        }
+        Collected::Whole(body) => door.exchange(Request::from_parts(parts, body)).await,
         Collected::TooLong(bytes) => {
             let mut response = door.too_large(&parts.uri, bytes);
             response
@@ -162,7 +174,7 @@ async fn answer(
 
 /// What became of a body.
 enum Collected {
-    Whole(Bytes),
+    Whole(gateway::Body),
     /// Longer than the limit; its length where it was announced.
     TooLong(Option<u64>),
     Broken,
@@ -171,7 +183,7 @@ enum Collected {
 async fn collect(mut body: Incoming, bytes_max: usize, expects: bool) -> Collected {
     let announced = body.size_hint().exact();
     if announced == Some(0) {
-        return Collected::Whole(Bytes::new());
+        return Collected::Whole(gateway::Body::default());
     }
     let limit = bytes_max as u64;
     if announced.is_some_and(|bytes| bytes > limit) {
@@ -183,6 +195,7 @@ async fn collect(mut body: Incoming, bytes_max: usize, expects: bool) -> Collect
     }
     let mut first = None;
     let mut joined = BytesMut::new();
+    let mut pieces = Pieces::default();
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else {
             return Collected::Broken;
@@ -201,12 +214,41 @@ async fn collect(mut body: Incoming, bytes_max: usize, expects: bool) -> Collect
                 joined.extend_from_slice(&data);
             }
         }
+        pieces.read(&joined, PIECE_BYTES_MIN);
         if joined.len() > bytes_max || first.as_ref().is_some_and(|data| data.len() > bytes_max) {
             drain(&mut body, limit * DRAIN_FACTOR).await;
             return Collected::TooLong(None);
         }
     }
-    Collected::Whole(first.unwrap_or_else(|| joined.freeze()))
+    if let Some(bytes) = first {
+        return Collected::Whole(gateway::Body::Whole(bytes));
+    }
+    pieces.read(&joined, 0);
+    Collected::Whole(gateway::Body::Read {
+        bytes: joined.freeze(),
+        ahead: Box::new(Ahead::of(pieces.read)),
+    })
+}
+
+/// What was read of a body, while the client sends the rest.
+#[derive(Default)]
+struct Pieces {
+    read: Vec<Piece>,
+    /// The position up to which it was read.
+    end: usize,
+}
+
+impl Pieces {
+    /// Reads on, if at least so many bytes are new. `body` is all that has come so far.
+    fn read(&mut self, body: &[u8], bytes_min: usize) {
+        if body.len() - self.end < bytes_min {
+            return;
+        }
+        let piece = Piece::read(&body[self.end..], self.end);
+        // A longer list would be begun anew too often.
+        self.end = piece.end().max(body.len().saturating_sub(LIST_BYTES_MAX));
+        self.read.push(piece);
+    }
 }
 
 /// Reads and drops up to `bytes_max` of what is left.

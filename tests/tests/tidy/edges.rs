@@ -25,7 +25,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("storage", &["model"]),
     ("storage-object", &["storage", "model"]),
     ("database", &["model", "engine", "storage"]),
-    ("gateway", &["model"]),
+    ("gateway", &["model", "kernels"]),
     ("dialects/where-clause", &["model"]),
     ("dialects/qdrant", &["gateway", "model", "text"]),
     ("dialects/milvus", &["gateway", "model"]),

@@ -1,8 +1,6 @@
 //! The one writer of a journal.
 
-use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
 
 use bytes::Bytes;
 use futures::channel::oneshot;
@@ -124,17 +122,6 @@ impl<S: State> Committer<S> {
         for (reply, answer, _) in accepted {
             drop(reply.send(outcome.clone().map(|()| answer)));
         }
-        // Those who were answered go on before anything else is done.
-        yield_once().await;
-        self.tidy();
-    }
-
-    /// Publishes the state in a better layout, if there is one.
-    fn tidy(&self) {
-        let view = self.journal.view.load_full();
-        if let Some(state) = view.state.tidied() {
-            self.journal.publish(state, view.position, Cause::Physical);
-        }
     }
 
     async fn physical(&mut self, work: Physical<S>) {
@@ -177,7 +164,12 @@ impl<S: State> Committer<S> {
     /// Appends an entry that leads to `state`, and publishes it once the entry is durable.
     async fn append(&mut self, kind: EntryKind, items: Vec<Bytes>, state: S) -> Result<(), Error> {
         let nonce = Nonce(self.journal.host.random().to_le_bytes());
-        let mut outcome = self.writer().log.append(nonce, kind, items).await.map(Some);
+        // While the store is at work; nobody waits for a better layout.
+        let tidied = async { state.tidied() };
+        let appended = self.writer().log.append(nonce, kind, items);
+        let (appended, tidied) = futures::join!(appended, tidied);
+        let state = tidied.unwrap_or(state);
+        let mut outcome = appended.map(Some);
         for pause_ms in SETTLE_PAUSES_MS {
             if !matches!(outcome, Err(LogError::InDoubt { .. })) {
                 break;
@@ -227,18 +219,6 @@ impl<S: State> Committer<S> {
         }
         Err(error.into())
     }
-}
-
-/// Lets other tasks of the same thread run.
-fn yield_once() -> impl Future<Output = ()> {
-    let mut yielded = false;
-    poll_fn(move |context| {
-        if std::mem::replace(&mut yielded, true) {
-            return Poll::Ready(());
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
 }
 
 impl<S: State> Drop for Committer<S> {

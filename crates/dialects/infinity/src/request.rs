@@ -61,7 +61,7 @@ pub(crate) fn body(call: &Call<'_>) -> Result<Json, Failure> {
     if call.body.is_empty() {
         return Ok(Json::Object(Vec::new()));
     }
-    gateway::json::read(&call.body).map_err(Failure::json)
+    call.json().map_err(Failure::json)
 }
 
 /// `name` in lower case, when it is a name.

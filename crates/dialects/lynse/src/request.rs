@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gateway::{Call, json};
+use gateway::Call;
 use http::header::CONTENT_TYPE;
 use model::{
     CollectionName, CollectionRef, Command, DatabaseName, Outcome, Query, Reply, Visibility,
@@ -101,7 +101,7 @@ pub(crate) fn body<T: DeserializeOwned>(call: &Call<'_>) -> Result<T, Failure> {
     if essence != "application/json" && !essence.ends_with("+json") {
         return Err(Failure::line("Content type error"));
     }
-    json::read(&call.body).map_err(|error| deserialize("Json", &error))
+    call.json().map_err(|error| deserialize("Json", &error))
 }
 
 fn deserialize(what: &str, error: &dyn core::fmt::Display) -> Failure {

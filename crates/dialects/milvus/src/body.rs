@@ -18,7 +18,7 @@ pub(crate) fn read<T: DeserializeOwned>(call: &Call<'_>) -> Result<T, Failure> {
         let message = "Missing valid body parameter 'body'";
         return Err(Failure::new(Code::BodyFieldLoss, message));
     }
-    gateway::json::read(&call.body).map_err(|error| {
+    call.json().map_err(|error| {
         let code = match error.classify() {
             serde_json::error::Category::Data => Code::IllegalBody,
             serde_json::error::Category::Io

@@ -56,7 +56,7 @@ impl fmt::Display for WireShardKey {
 
 /// The body as JSON; the content type does not matter.
 pub(crate) fn body<T: DeserializeOwned>(call: &Call<'_>) -> Result<T, Failure> {
-    gateway::json::read(&call.body).map_err(Failure::format)
+    call.json().map_err(Failure::format)
 }
 
 /// The collection or alias in the path of a request about something that should exist.

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use gateway::json;
 use model::{MultiVector, NamedVectors, SparseVector, Vector, VectorName};
 use serde::Deserialize;
 use serde::de::{
@@ -125,14 +126,26 @@ fn read_numbers<'de, A: SeqAccess<'de>>(
     while let Some(number) = elements.next_element::<f32>()? {
         numbers.push(number);
     }
-    // One pass at the end is cheaper than a branch per number.
-    if let Some(number) = numbers.iter().find(|number| !number.is_finite()) {
-        finite(*number)?;
-    }
+    all_finite(&numbers)?;
     if numbers.len() < ROOM {
         numbers.shrink_to_fit();
     }
     Ok(numbers)
+}
+
+/// A list of numbers that was read at once.
+fn all_numbers<E: Error>(bytes: &[u8]) -> Result<Vec<f32>, E> {
+    let numbers = json::numbers(bytes);
+    all_finite(&numbers)?;
+    Ok(numbers)
+}
+
+fn all_finite<E: Error>(numbers: &[f32]) -> Result<(), E> {
+    // One pass at the end is cheaper than a branch per number.
+    match numbers.iter().find(|number| !number.is_finite()) {
+        Some(number) => finite(*number).map(|_| ()),
+        None => Ok(()),
+    }
 }
 
 /// The first element of a list decides what the list is.
@@ -165,11 +178,19 @@ impl<'de> Visitor<'de> for ElementVisitor {
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Element, A::Error> {
         read_numbers(None, &mut elements).map(Element::Row)
     }
+
+    fn visit_bytes<E: Error>(self, row: &[u8]) -> Result<Element, E> {
+        all_numbers(row).map(Element::Row)
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, of: D) -> Result<Element, D::Error> {
+        of.deserialize_any(self)
+    }
 }
 
 impl<'de> Deserialize<'de> for Element {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ElementVisitor)
+        deserializer.deserialize_newtype_struct(json::NUMBERS, ElementVisitor)
     }
 }
 
@@ -224,6 +245,14 @@ impl<'de> Visitor<'de> for VectorVisitor {
         read_list(elements)
     }
 
+    fn visit_bytes<E: Error>(self, components: &[u8]) -> Result<WireVector, E> {
+        all_numbers(components).map(WireVector::Dense)
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, of: D) -> Result<WireVector, D::Error> {
+        of.deserialize_any(self)
+    }
+
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<WireVector, A::Error> {
         let (mut indices, mut values) = (None, None);
         let mut inference = InferenceFields::default();
@@ -249,7 +278,7 @@ impl<'de> Visitor<'de> for VectorVisitor {
 
 impl<'de> Deserialize<'de> for WireVector {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(VectorVisitor)
+        deserializer.deserialize_newtype_struct(json::NUMBERS, VectorVisitor)
     }
 }
 
@@ -302,6 +331,15 @@ impl<'de> Visitor<'de> for VectorsVisitor {
         read_list(elements).map(WireVectors::Unnamed)
     }
 
+    fn visit_bytes<E: Error>(self, components: &[u8]) -> Result<WireVectors, E> {
+        let components = all_numbers(components)?;
+        Ok(WireVectors::Unnamed(WireVector::Dense(components)))
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, of: D) -> Result<WireVectors, D::Error> {
+        of.deserialize_any(self)
+    }
+
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<WireVectors, A::Error> {
         let mut named: Vec<(String, WireVector)> = Vec::new();
         let mut inference = InferenceFields::default();
@@ -347,7 +385,7 @@ impl<'de> Visitor<'de> for VectorsVisitor {
 
 impl<'de> Deserialize<'de> for WireVectors {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(VectorsVisitor)
+        deserializer.deserialize_newtype_struct(json::NUMBERS, VectorsVisitor)
     }
 }
 

@@ -10,8 +10,11 @@ use serde::de::{
 };
 use serde::forward_to_deserialize_any;
 
+use super::ahead::{Ahead, Components, Cursor};
 use super::number::{self, Number};
 use super::scan::Scan;
+
+mod ready;
 
 /// The body is not what was expected. Why is for another reader to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,11 +37,13 @@ impl Error for Malformed {
 /// Deepest nesting, as `serde_json` has it.
 const DEPTH_MAX: u8 = 127;
 
-/// `body` as a `T`, or nothing.
-pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
+/// `body` as a `T`, or nothing. `ahead` has read some of its lists.
+pub(super) fn read<T: DeserializeOwned>(body: &[u8], ahead: Option<&Ahead>) -> Option<T> {
     let mut reader = Reader {
         scan: Scan::new(body),
         depth: 0,
+        ahead,
+        cursor: Cursor::default(),
     };
     let value = T::deserialize(&mut reader).ok()?;
     reader.scan.is_finished().then_some(value)
@@ -47,6 +52,9 @@ pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
 struct Reader<'de> {
     scan: Scan<'de>,
     depth: u8,
+    ahead: Option<&'de Ahead>,
+    /// How far its lists were taken.
+    cursor: Cursor,
 }
 
 impl<'de> Reader<'de> {
@@ -65,6 +73,12 @@ impl<'de> Reader<'de> {
     fn leave(&mut self, bracket: u8) -> Result<(), Malformed> {
         self.depth -= 1;
         self.scan.expect(bracket)
+    }
+
+    /// The list whose bracket was peeked, if it was read ahead.
+    fn known_list(&mut self) -> Option<Components<'de>> {
+        let start = self.scan.position();
+        self.ahead?.list(start, &mut self.cursor)
     }
 
     fn number<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Malformed> {
@@ -93,19 +107,17 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
             b'"' => self.string(visitor),
             b'{' => {
                 self.enter()?;
-                let value = visitor.visit_map(Items {
-                    reader: self,
-                    is_first: true,
-                })?;
+                let value = visitor.visit_map(Items::of(self))?;
                 self.leave(b'}')?;
                 Ok(value)
             }
             b'[' => {
+                let known = self.known_list();
                 self.enter()?;
-                let value = visitor.visit_seq(Items {
-                    reader: self,
-                    is_first: true,
-                })?;
+                let value = match known {
+                    None => visitor.visit_seq(Items::of(self))?,
+                    Some(list) => visitor.visit_seq(ready::Elements::of(self, list))?,
+                };
                 self.leave(b']')?;
                 Ok(value)
             }
@@ -144,9 +156,17 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
-        _: &'static str,
+        name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Malformed> {
+        if name == super::NUMBERS
+            && self.scan.peek()? == b'['
+            && let Some(list) = self.known_list()
+        {
+            // It is known where the list ends, so no level is entered.
+            self.scan.continue_at(list.end + 1);
+            return visitor.visit_bytes(bytemuck::cast_slice(list.values));
+        }
         visitor.visit_newtype_struct(self)
     }
 
@@ -183,7 +203,14 @@ struct Items<'a, 'de> {
     is_first: bool,
 }
 
-impl Items<'_, '_> {
+impl<'a, 'de> Items<'a, 'de> {
+    fn of(reader: &'a mut Reader<'de>) -> Self {
+        Self {
+            reader,
+            is_first: true,
+        }
+    }
+
     /// Whether another item follows before `bracket`; then the comma before it is taken.
     #[inline]
     fn advance(&mut self, bracket: u8) -> Result<bool, Malformed> {

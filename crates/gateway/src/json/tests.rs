@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{read as read_body, reader};
+use super::{Ahead, Piece, read as read_body, reader};
 
 /// A shape with every kind of serde type that a dialect uses.
 #[derive(Deserialize, Debug, PartialEq)]
@@ -141,16 +141,111 @@ fn same(a: &Value, b: &Value) -> bool {
     }
 }
 
+/// Lists of one kind in an object.
+#[derive(Deserialize, Debug, PartialEq)]
+struct Lists<T> {
+    lists: Vec<T>,
+}
+
+/// A list whose first elements are asked for in different ways.
+#[derive(Debug, PartialEq)]
+struct Mixed(Vec<Value>, Vec<f32>);
+
+impl<'de> Deserialize<'de> for Mixed {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Elements;
+        impl<'de> serde::de::Visitor<'de> for Elements {
+            type Value = Mixed;
+
+            fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                f.write_str("a list")
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut of: A) -> Result<Mixed, A::Error> {
+                let mut read = Mixed(Vec::new(), Vec::new());
+                while let Some(number) = of.next_element()? {
+                    read.1.push(number);
+                    if read.1.len() == 7 {
+                        read.0.extend(of.next_element::<Value>()?);
+                    }
+                }
+                Ok(read)
+            }
+        }
+        deserializer.deserialize_seq(Elements)
+    }
+}
+
+/// Mostly decimals, and long enough to be read ahead.
+fn long_list() -> impl Strategy<Value = String> {
+    let number = prop_oneof![
+        30 => "-?[0-9]\\.[0-9]{1,18}",
+        2 => "-?[1-9][0-9]{0,3}",
+        2 => "[0-9]\\.[0-9]{1,3}[eE]-?[0-9]",
+        1 => "0\\.0{30}[0-9]{1,30}",
+    ];
+    let odd = prop_oneof![10 => Just(""), 1 => Just("\"x\""), 1 => Just("[1.5]"), 1 => Just("1.")];
+    let comma = prop_oneof![Just(","), Just(", "), Just(" ,\n")];
+    (prop::collection::vec(number, 1..60), odd, comma).prop_map(|(mut numbers, odd, comma)| {
+        if !odd.is_empty() {
+            numbers.push(odd.to_owned());
+            let last = numbers.len() - 1;
+            numbers.swap(last / 2, last);
+        }
+        format!("[{}]", numbers.join(comma))
+    })
+}
+
+fn same_read<T: serde::de::DeserializeOwned + PartialEq + core::fmt::Debug>(
+    text: &str,
+    ahead: &Ahead,
+) -> Result<(), TestCaseError> {
+    let plain = reader::read::<T>(text.as_bytes(), None);
+    prop_assert_eq!(
+        reader::read::<T>(text.as_bytes(), Some(ahead)),
+        plain,
+        "{}",
+        text
+    );
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(3000))]
 
     #[test]
     fn the_same_bodies_are_accepted_and_mean_the_same(text in nearly_json()) {
         let theirs = serde_json::from_str::<Value>(&text);
-        let ours = reader::read::<Value>(text.as_bytes());
+        let ours = reader::read::<Value>(text.as_bytes(), None);
         prop_assert_eq!(ours.is_some(), theirs.is_ok(), "{}", text);
         if let (Some(ours), Ok(theirs)) = (ours, theirs) {
             prop_assert!(same(&ours, &theirs), "{ours} {theirs}");
         }
+    }
+
+    /// Whatever was read ahead, and whatever the list is asked for as, nothing changes.
+    #[test]
+    fn what_was_read_ahead_makes_no_difference(
+        lists in prop::collection::vec(long_list(), 0..4),
+        cuts in prop::collection::vec(0.0_f64..1.0, 0..5),
+    ) {
+        let text = format!("{{\"id\":[1,2],\"lists\":[{}],\"s\":\"[0.5, 1.5]\"}}", lists.join(", "));
+        let mut ends: Vec<usize> = cuts.iter().map(|c| (c * text.len() as f64) as usize).collect();
+        ends.sort_unstable();
+        ends.push(text.len());
+        let mut start = 0;
+        let pieces = ends.into_iter().map(|end| {
+            let piece = Piece::read(&text.as_bytes()[start..end], start);
+            start = end;
+            piece
+        });
+        let ahead = Ahead::of(pieces.collect());
+        same_read::<Value>(&text, &ahead)?;
+        same_read::<Lists<Vec<f32>>>(&text, &ahead)?;
+        same_read::<Lists<Vec<f64>>>(&text, &ahead)?;
+        same_read::<Lists<(f32, f64)>>(&text, &ahead)?;
+        same_read::<Lists<Vec<Option<f32>>>>(&text, &ahead)?;
+        same_read::<Lists<Vec<Loose>>>(&text, &ahead)?;
+        same_read::<Lists<Mixed>>(&text, &ahead)?;
     }
 }

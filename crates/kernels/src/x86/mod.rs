@@ -3,4 +3,5 @@
 pub(crate) mod bits;
 pub(crate) mod code_avx2;
 pub(crate) mod code_avx512;
+pub(crate) mod decimal;
 pub(crate) mod float;
