@@ -1,7 +1,9 @@
-// `node run.js [COUNT] [DIM]`: the npm package and its peers in one Chromium, one after the other,
-// each in a page of its own. scripts/bench-browser installs what this needs.
+// `node run.js [COUNT] [DIM]`: a native process with the kernels of WebAssembly, then the npm package
+// and its peers in one Chromium, one after the other, each in a page of its own.
+// scripts/bench-browser installs what this needs.
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -10,7 +12,8 @@ import { random, vector } from '../../../tests/js/points.js';
 import { host } from '../../../tests/js/static_host.js';
 
 const [count, dim] = [Number(process.argv[2] ?? 10_000), Number(process.argv[3] ?? 96)];
-const QUERIES = 200;
+/** As many as the native benchmark takes of a file: the first tenth of it. */
+const QUERIES = Math.min(2000, Math.floor(Math.round(count * 10 / 9) / 10));
 /** Those of libraries that take no width are measured once. */
 const WIDTHS = { skerry: [16, 32, 64, 128], edgevec: [64], 'hnswlib-wasm': [16, 32, 64, 128], 'voy-search': [0] };
 const here = (path) => new URL(path, import.meta.url).pathname;
@@ -29,10 +32,46 @@ function make(rows, chance, centres) {
     return flat;
 }
 
+/** The queries and then the rows, each behind its number of components. */
+function fvecs(...parts) {
+    const rows = parts.flatMap((flat) => Array.from({ length: flat.length / dim }, (_, at) => [
+        Buffer.from(Int32Array.of(dim).buffer),
+        Buffer.from(flat.buffer, 4 * at * dim, 4 * dim),
+    ]));
+    return Buffer.concat(rows.flat());
+}
+
+/** The index of the same vectors in a native process, with the kernels that WebAssembly has. */
+function native() {
+    const report = join(data, 'native.json');
+    const run = spawnSync(here('../../../target/release/skerry-bench'), [
+        'index', '--data', join(data, 'all.fvecs'), '--level', 'portable', '--cache', data,
+        '--m', '16', '--ef-construct', '100', '--json', report,
+    ]);
+    if (run.status !== 0) throw new Error(`${run.error ?? run.stderr}`);
+    const [{ engines: [{ build_s, points }] }] = JSON.parse(readFileSync(report, 'utf8'));
+    const results = points.filter(({ ef }) => WIDTHS.skerry.includes(ef));
+    return {
+        buildMs: 1000 * build_s,
+        results: results.map(({ ef, recall, qps }) => ({ ef, recall, meanMs: 1000 / qps })),
+    };
+}
+
+function print(name, measured) {
+    for (const { ef, recall, meanMs } of measured.results) {
+        console.log([
+            name.padEnd(14), (measured.buildMs / 1000).toFixed(1).padStart(8), `${ef || '-'}`.padStart(6),
+            recall.toFixed(3).padStart(8), meanMs.toFixed(3).padStart(10), (1000 / meanMs).toFixed(0).padStart(11),
+        ].join(' '));
+    }
+}
+
 const chance = random(5);
 const centres = Array.from({ length: 200 }, () => vector(chance, dim));
-writeFileSync(join(data, 'base.f32'), make(count, chance, centres));
-writeFileSync(join(data, 'queries.f32'), make(QUERIES, chance, centres));
+const [base, queries] = [make(count, chance, centres), make(QUERIES, chance, centres)];
+writeFileSync(join(data, 'base.f32'), base);
+writeFileSync(join(data, 'queries.f32'), queries);
+writeFileSync(join(data, 'all.fvecs'), fvecs(queries, base));
 const site = await host([
     ['/skerry/', here('../../../wasm/build')],
     ['/node_modules/', here('node_modules')],
@@ -42,6 +81,7 @@ const site = await host([
 const browser = await launch();
 console.log(`${count} vectors of ${dim} components, ${QUERIES} queries, 10 nearest, cosine`);
 console.log('library         build s     ef   recall   ms/query   queries/s');
+print('native', native());
 for (const [name, widths] of Object.entries(WIDTHS)) {
     const page = await browser.newPage();
     await page.goto(site.url);
@@ -54,12 +94,7 @@ for (const [name, widths] of Object.entries(WIDTHS)) {
         console.log(`${name.padEnd(14)} failed: ${measured.message.split('\n')[0]}`);
         continue;
     }
-    for (const { ef, recall, meanMs } of measured.results) {
-        console.log([
-            name.padEnd(14), (measured.buildMs / 1000).toFixed(1).padStart(8), `${ef || '-'}`.padStart(6),
-            recall.toFixed(3).padStart(8), meanMs.toFixed(3).padStart(10), (1000 / meanMs).toFixed(0).padStart(11),
-        ].join(' '));
-    }
+    print(name, measured);
 }
 await browser.close();
 await site.close();

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use index::hnsw::{self, BuilderKind};
 use index::{Allowed, DenseBlock, Hnsw, HnswParams, Probe, Scratch};
+use kernels::Level;
 use serde_json::{Value, json};
 
 use crate::dataset::Dataset;
@@ -57,6 +58,9 @@ pub(crate) struct Arguments {
     /// Candidates kept by a filtered walk.
     #[arg(long, default_value_t = 100)]
     filter_ef: usize,
+    /// The highest set of vector instructions that is used.
+    #[arg(long, default_value_t = Instructions::Avx512)]
+    level: Instructions,
     /// Also measure the peers whose scripts lie in --peer-scripts.
     #[arg(long)]
     peers: bool,
@@ -105,6 +109,35 @@ impl Builder {
     }
 }
 
+/// A set of vector instructions, as named on the command line.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Instructions {
+    /// Those that every processor of this build has, as in WebAssembly.
+    Portable,
+    Avx2,
+    Avx512,
+}
+
+impl std::fmt::Display for Instructions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Portable => "portable",
+            Self::Avx2 => "avx2",
+            Self::Avx512 => "avx512",
+        })
+    }
+}
+
+impl Instructions {
+    fn level(self) -> Level {
+        match self {
+            Self::Portable => Level::Portable,
+            Self::Avx2 => Level::Avx2,
+            Self::Avx512 => Level::Avx512,
+        }
+    }
+}
+
 /// One line of the report.
 struct Line {
     name: String,
@@ -115,6 +148,7 @@ struct Line {
 
 /// Runs the benchmark and prints its report.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    arguments.level.level().limit();
     if arguments.threads == 1 {
         pin_to(arguments.core)?;
     }

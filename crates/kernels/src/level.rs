@@ -1,5 +1,7 @@
 //! Which vector instructions the kernels may use.
 
+use core::sync::atomic::{AtomicU8, Ordering};
+
 /// A set of vector instructions that this crate has twins for.
 ///
 /// Every level gives the same results to the bit; a level is chosen for speed only.
@@ -13,6 +15,9 @@ pub enum Level {
     Avx512,
 }
 
+/// The highest level that is detected, as a number.
+static LIMIT: AtomicU8 = AtomicU8::new(Level::Avx512 as u8);
+
 impl Level {
     /// All levels, slowest first.
     pub const ALL: [Self; 3] = [Self::Portable, Self::Avx2, Self::Avx512];
@@ -22,11 +27,17 @@ impl Level {
     pub fn detect() -> Self {
         let mut best = Self::Portable;
         for level in Self::ALL {
-            if level.is_available() {
+            if level.is_available() && level as u8 <= LIMIT.load(Ordering::Relaxed) {
                 best = level;
             }
         }
         best
+    }
+
+    /// From now on no higher level is detected in this process. For measurements: kernels that
+    /// were chosen before stay what they are.
+    pub fn limit(self) {
+        LIMIT.store(self as u8, Ordering::Relaxed);
     }
 
     /// Whether this processor has the instructions of the level.
