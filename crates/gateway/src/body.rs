@@ -63,6 +63,14 @@ impl Body {
         Ok(Some(joined.freeze()))
     }
 
+    /// The body alone, and what was read of it.
+    pub(crate) fn apart(self) -> (Self, Option<Box<Ahead>>) {
+        match self {
+            Self::Read { bytes, ahead } => (Self::Whole(bytes), Some(ahead)),
+            Self::Whole(_) | Self::Stream { .. } => (self, None),
+        }
+    }
+
     /// Its pieces.
     pub(crate) fn into_source(self) -> Box<dyn ByteSource> {
         match self {

@@ -200,10 +200,7 @@ impl Gateway {
             Found::Nothing => return dialect.refuse(&Refusal::NoRoute, seconds()),
         };
         let route = &dialect.routes()[index];
-        let (body, ahead) = match body {
-            Body::Read { bytes, ahead } => (Body::Whole(bytes), Some(ahead)),
-            Body::Whole(_) | Body::Stream { .. } => (body, None),
-        };
+        let (body, ahead) = body.apart();
         let response = match self.take_in(route.intake, body).await {
             Err(refusal) => dialect.refuse(&refusal, seconds()),
             Ok((body, upload)) => {

@@ -152,8 +152,14 @@ mod tests {
         }
 
         #[test]
-        fn floats_of_clients_are_the_nearest(bits in prop::collection::vec(0x3000_0000_u32..0x4118_0000, 1..40), spread in 0_u64..64) {
-            let near = |bits: u32| f64::from_bits(f64::from(f32::from_bits(bits)).to_bits().wrapping_add(spread));
+        fn floats_of_clients_are_the_nearest(
+            bits in prop::collection::vec(0x3000_0000_u32..0x4118_0000, 1..40),
+            spread in 0_u64..64,
+        ) {
+            let near = |bits: u32| {
+                let exact = f64::from(f32::from_bits(bits));
+                f64::from_bits(exact.to_bits().wrapping_add(spread))
+            };
             let list: Vec<String> = bits.iter().map(|bits| format!("{}", near(*bits))).collect();
             check(&format!("{}{}]{}", " ".repeat(40), list.join(","), " ".repeat(40)), 40);
         }

@@ -229,7 +229,8 @@ proptest! {
         lists in prop::collection::vec(long_list(), 0..4),
         cuts in prop::collection::vec(0.0_f64..1.0, 0..5),
     ) {
-        let text = format!("{{\"id\":[1,2],\"lists\":[{}],\"s\":\"[0.5, 1.5]\"}}", lists.join(", "));
+        let lists = lists.join(", ");
+        let text = format!("{{\"id\":[1,2],\"lists\":[{lists}],\"s\":\"[0.5, 1.5]\"}}");
         let mut ends: Vec<usize> = cuts.iter().map(|c| (c * text.len() as f64) as usize).collect();
         ends.sort_unstable();
         ends.push(text.len());

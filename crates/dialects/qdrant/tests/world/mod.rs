@@ -5,8 +5,9 @@ use std::sync::Arc;
 use gateway::{Config, Listener};
 use model::schema::VectorField;
 use model::{
-    Comparator, Dim, Element, FieldIndex, FieldKind, FieldPath, IndexParams, Metric, Modifier,
-    Object, Residency, Schema, Value, Vector, VectorKind, VectorName,
+    Comparator, Dim, Element, FieldIndex, FieldKind, FieldPath, HnswConfig, IndexChoice,
+    IndexParams, Metric, Modifier, Object, Residency, Schema, Value, Vector, VectorKind,
+    VectorName,
 };
 use testkit::dialect::{World, WorldCollection};
 
@@ -46,6 +47,20 @@ fn schema(name: &str) -> Schema {
             };
             vec![rows, words]
         }
+        "scans" => {
+            let mut own = field("own", Metric::Dot);
+            own.index = Some(IndexChoice::Graph(HnswConfig::default()));
+            let mut words = field("words", Metric::Dot);
+            words.kind = VectorKind::Sparse {
+                modifier: Modifier::None,
+            };
+            vec![
+                field("", Metric::Dot),
+                own,
+                field("none", Metric::Dot),
+                words,
+            ]
+        }
         "films" => vec![field("image", Metric::L1), field("text", Metric::Cosine)],
         name => panic!("no schema for {name}"),
     };
@@ -53,21 +68,50 @@ fn schema(name: &str) -> Schema {
         path: FieldPath::parse(path).unwrap(),
         params: IndexParams::new(kind),
     };
-    let indexes = vec![
+    let mut indexes = vec![
         index("at", FieldKind::Datetime),
         index("title", FieldKind::Keyword),
         index("year", FieldKind::Integer),
     ];
     let mut attributes = Object::new();
-    if name == "strict" {
-        attributes.insert("qdrant", strict());
+    let mut hnsw = HnswConfig::default();
+    match name {
+        "strict" => {
+            attributes.insert("qdrant", strict());
+        }
+        "scans" => {
+            hnsw.m = 0;
+            let mut tenant = index("customer", FieldKind::Keyword);
+            let is_tenant = [("is_tenant", Value::Bool(true))];
+            tenant.params.attributes = is_tenant.into_iter().collect();
+            indexes.push(tenant);
+            attributes.insert("qdrant", no_scans());
+        }
+        _ => {}
     }
     Schema {
         vectors,
         indexes,
         attributes,
+        hnsw,
         ..Schema::default()
     }
+}
+
+/// The kept settings of a collection whose fields may not be scanned; only the unnamed field has
+/// graphs for tenants.
+fn no_scans() -> Value {
+    fn object<const N: usize>(of: [(&'static str, Value); N]) -> Value {
+        Value::Object(of.into_iter().collect())
+    }
+    let limits = object([
+        ("enabled", Value::Bool(true)),
+        ("search_allow_exact", Value::Bool(false)),
+        ("max_query_limit", Value::Int(10)),
+    ]);
+    let graph = object([("payload_m", Value::Int(16))]);
+    let fields = object([("", object([("hnsw_config", graph)]))]);
+    object([("strict_mode", limits), ("vectors", fields)])
 }
 
 /// The kept settings of a collection with every limit that is watched.
@@ -98,8 +142,8 @@ fn strict() -> Value {
 }
 
 /// Knows the collections `books` (unnamed, dot), `far` (unnamed, Euclid), `films` (named), `notes`
-/// (several rows and sparse), `strict` (as `books`, with limits) and `slow` (as `books`, and no
-/// time is enough for it).
+/// (several rows and sparse), `strict` (as `books`, with limits), `scans` (fields without a graph,
+/// which may not be scanned) and `slow` (as `books`, and no time is enough for it).
 pub(crate) fn world() -> Arc<World> {
     let payload: Object = [
         ("title", Value::from("Solaris")),
@@ -114,7 +158,7 @@ pub(crate) fn world() -> Arc<World> {
         payload: payload.clone(),
         vector: Vector::Dense(vec![0.5, 0.25, -1.0, 0.1]),
     };
-    let names = ["books", "far", "films", "notes", "strict", "slow"];
+    let names = ["books", "far", "films", "notes", "strict", "scans", "slow"];
     let world = World::new(names.map(collection).into());
     Arc::new(world.with_aliases(vec![("library", "books"), ("shelf", "films")]))
 }
