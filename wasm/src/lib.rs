@@ -55,7 +55,7 @@ impl Engine {
         let store = Arc::new(JsBlobs::new(store));
         let config = Config {
             database: Options {
-                read_only,
+                reader: read_only.then(Reader::default),
                 ..Options::default()
             },
             gateway: gateway::Config {

@@ -260,7 +260,7 @@ fn measure_ours(
         "skerry {builder} M{} efc{}",
         arguments.m, arguments.ef_construct
     );
-    let bytes = index.hot_bytes() + block.bytes().len();
+    let bytes = index.hot_bytes() + block.bytes_len();
     println!(
         "{name}: {} B per vector hot (codes and links), {} unreachable rows",
         index.hot_bytes() / dataset.rows().max(1),

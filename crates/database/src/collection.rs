@@ -6,7 +6,9 @@
 //! | [`content`] | what the journal publishes: the engine's collection and its files |
 //! | [`handle`] | a collection that is opened when it is first used |
 //! | [`manifest`] | checkpoints: the engine's manifest as bytes and back |
-//! | [`parts`] | part files in the store |
+//! | [`parts`] | part files in the store: written, and opened to where they should live |
+//! | [`part_file`] | an open part file and its blocks |
+//! | [`ranges`] | part files of which only parts are read |
 //! | [`recover`] | from checkpoint and log to a state |
 //! | [`scrub`] | checks what opening leaves unread |
 //! | [`upkeep`] | the background loop: what is to be done next |
@@ -21,7 +23,9 @@ pub(crate) mod garbage;
 pub(crate) mod handle;
 mod job;
 mod manifest;
+mod part_file;
 pub(crate) mod parts;
+mod ranges;
 pub(crate) mod recover;
 mod scrub;
 mod upkeep;
@@ -112,7 +116,7 @@ impl Live {
     pub(crate) fn status(&self, engine: Status) -> Status {
         match self.damage.get().or_else(|| self.journal.read_only()) {
             // Nothing is wrong with a copy that is only read, and nothing will be done about it.
-            Some(_) if self.shared.options.read_only && self.damage.get().is_none() => {
+            Some(_) if self.shared.options.reader.is_some() && self.damage.get().is_none() => {
                 Status::Ready
             }
             Some(reason) => Status::ReadOnly(reason.message.clone()),

@@ -13,6 +13,7 @@
 //! | `housekeeping` | background work of the catalog |
 //! | `host` | what is asked of the surroundings |
 //! | `journal` | a value, the log of its changes, and the one writer that keeps the two together |
+//! | `pages` | rows that are read when a query asks for them |
 //! | `pins` | what must stay stored for snapshots |
 //! | `query` | which state a query is asked of |
 //! | `snapshot` | states that are kept, carried away and brought back |
@@ -28,6 +29,7 @@ mod housekeeping;
 mod journal;
 mod lookup;
 mod options;
+mod pages;
 mod permits;
 mod pins;
 mod query;
@@ -39,6 +41,6 @@ mod sync;
 
 pub use database::{Database, Pinned};
 pub use host::Host;
-pub use options::{Options, Placing};
+pub use options::{Options, Paging, Placing, Reader};
 pub use stats::{CollectionStats, CommitStats, DatabaseStats, JobStats, UpkeepStats};
 pub use sync::{SyncProgress, list_objects, sync};

@@ -8,6 +8,7 @@ use model::{CollectionRef, Error, LookupFrom, Rank, Search, VectorQuery};
 use crate::collection::content::Content;
 use crate::database::Database;
 use crate::journal::View;
+use crate::pages;
 use crate::query::view;
 
 /// States of the collections that searches look into, each the same for all of them. `None`: the
@@ -40,9 +41,23 @@ impl Lookups {
             }
             Ok(())
         })?;
+        if names.is_empty() {
+            return Ok(());
+        }
         for name in names {
             self.open(database, &searched, name).await?;
         }
+        let resolved = || {
+            let mut resolved = search.clone();
+            self.resolve(&searched, &mut resolved)?;
+            Ok(resolved)
+        };
+        *search = pages::complete(database.shared.page_bytes_max(), resolved).await?;
+        Ok(())
+    }
+
+    /// Puts vectors of the collections that were opened in the place of their points.
+    fn resolve(&self, searched: &CollectionRef, search: &mut Search) -> Result<(), Error> {
         search.try_each_rank(&mut |rank: &mut Rank, from: &mut Option<LookupFrom>| {
             let Some(LookupFrom { collection, vector }) = from else {
                 return Ok(());

@@ -14,6 +14,7 @@ use crate::collection::content::Content;
 use crate::database::Database;
 use crate::journal::View;
 use crate::lookup::Lookups;
+use crate::pages;
 
 /// Answers `query`, each collection from one state.
 ///
@@ -53,6 +54,11 @@ impl<'a> Asked<'a> {
             patience,
             unveiled: false,
         }
+    }
+
+    /// What `ask` answers once every row that it looks at is at hand.
+    async fn ask<T>(self, ask: impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
+        pages::complete(self.database.shared.page_bytes_max(), ask).await
     }
 
     /// The newest state of a collection as this query sees it.
@@ -114,7 +120,7 @@ async fn in_time(asked: Asked<'_>, query: Query) -> Result<Reply, Error> {
         Query::Search(mut search) => {
             Lookups::default().prepare(database, &mut search).await?;
             let collection = asked.collection(&search.collection).await?;
-            scored(database, &collection, &search)
+            scored(database, &collection, &search).await
         }
         Query::SearchBatch(searches) => batch(asked, searches).await,
         Query::Groups(query) => groups(asked, query).await,
@@ -132,7 +138,8 @@ async fn points(asked: Asked<'_>, query: Query) -> Result<Reply, Error> {
             select,
         } => {
             let collection = asked.collection(&collection).await?;
-            collection.retrieve(&ids, &select).map(Reply::Records)
+            let records = asked.ask(|| collection.retrieve(&ids, &select));
+            records.await.map(Reply::Records)
         }
         Query::Scroll {
             collection,
@@ -141,13 +148,12 @@ async fn points(asked: Asked<'_>, query: Query) -> Result<Reply, Error> {
             limit,
             order_by,
             select,
-        } => asked.collection(&collection).await?.scroll(
-            filter.as_ref(),
-            from.as_ref(),
-            limit,
-            order_by.as_ref(),
-            &select,
-        ),
+        } => {
+            let collection = asked.collection(&collection).await?;
+            let (filter, from, order_by) = (filter.as_ref(), from.as_ref(), order_by.as_ref());
+            let page = || collection.scroll(filter, from, limit, order_by, &select);
+            asked.ask(page).await
+        }
         Query::ScrollBack {
             collection,
             before,
@@ -155,8 +161,8 @@ async fn points(asked: Asked<'_>, query: Query) -> Result<Reply, Error> {
             select,
         } => {
             let collection = asked.collection(&collection).await?;
-            let records = collection.last(before.as_ref(), limit, &select);
-            records.map(Reply::Records)
+            let records = || collection.last(before.as_ref(), limit, &select);
+            asked.ask(records).await.map(Reply::Records)
         }
         Query::Count {
             collection,
@@ -195,10 +201,15 @@ pub(crate) async fn view(
     Ok(live.content())
 }
 
-fn scored(database: &Database, collection: &Collection, search: &Search) -> Result<Reply, Error> {
-    collection
-        .search(search, &database.shared.scratch)
-        .map(Reply::Scored)
+async fn scored(
+    database: &Database,
+    collection: &Collection,
+    search: &Search,
+) -> Result<Reply, Error> {
+    let shared = &database.shared;
+    let scored = || collection.search(search, &shared.scratch);
+    let scored = pages::complete(shared.page_bytes_max(), scored).await;
+    scored.map(Reply::Scored)
 }
 
 async fn schema(database: &Database, name: &CollectionRef) -> Result<Reply, Error> {
@@ -217,9 +228,8 @@ async fn groups(asked: Asked<'_>, mut groups: Box<Groups>) -> Result<Reply, Erro
     lookups.prepare(database, &mut groups.search).await?;
     let collection = asked.collection(&groups.search.collection).await?;
     let scratch = &database.shared.scratch;
-    collection
-        .groups(&groups, scratch, asked.patience)
-        .map(Reply::Groups)
+    let found = || collection.groups(&groups, scratch, asked.patience);
+    asked.ask(found).await.map(Reply::Groups)
 }
 
 async fn matrix(asked: Asked<'_>, matrix: &Matrix) -> Result<Reply, Error> {
@@ -227,8 +237,8 @@ async fn matrix(asked: Asked<'_>, matrix: &Matrix) -> Result<Reply, Error> {
     let shared = &asked.database.shared;
     // The lower half of the random bits is as random as all of them.
     let seed = shared.host.random() as u64;
-    let rows = collection.matrix(matrix, seed, &shared.scratch, asked.patience);
-    rows.map(Reply::Matrix)
+    let rows = || collection.matrix(matrix, seed, &shared.scratch, asked.patience);
+    asked.ask(rows).await.map(Reply::Matrix)
 }
 
 /// All searches of one collection see the same state of it.
@@ -245,11 +255,12 @@ async fn batch(asked: Asked<'_>, mut searches: Vec<Search>) -> Result<Reply, Err
             seen.insert(&search.collection, collection);
         }
     }
-    let answers = searches.iter().map(|search| {
+    let mut answers = Vec::with_capacity(searches.len());
+    for search in &searches {
         (asked.patience)()?;
-        scored(database, &seen[&search.collection], search)
-    });
-    answers.collect::<Result<_, _>>().map(Reply::Batch)
+        answers.push(scored(database, &seen[&search.collection], search).await?);
+    }
+    Ok(Reply::Batch(answers))
 }
 
 fn aliases(database: &Database, name: &DatabaseName) -> Result<Reply, Error> {

@@ -7,6 +7,7 @@ use storage::{BlobKey, BlobStore, Ulid};
 
 use crate::host::Host;
 use crate::options::Options;
+use crate::pages::PageCache;
 use crate::permits::Permits;
 use crate::pins::Pins;
 
@@ -18,12 +19,15 @@ pub(crate) struct Shared {
     pub(crate) permits: Arc<Permits>,
     pub(crate) pins: Arc<Pins>,
     pub(crate) scratch: engine::ScratchPool,
+    pub(crate) pages: Arc<PageCache>,
     closing: AtomicBool,
 }
 
 impl Shared {
     pub(crate) fn new(store: Arc<dyn BlobStore>, host: Arc<dyn Host>, options: Options) -> Self {
         let permits = Permits::new(options.heavy_jobs_max.max(1));
+        let cache_bytes = options.paging().map_or(0, |paging| paging.cache_bytes);
+        let pages = Arc::new(PageCache::new(cache_bytes));
         let (scratch, closing) = (engine::ScratchPool::default(), AtomicBool::new(false));
         Self {
             store,
@@ -32,8 +36,15 @@ impl Shared {
             permits,
             pins: Arc::default(),
             scratch,
+            pages,
             closing,
         }
+    }
+
+    /// Most bytes of pages that one query may look at.
+    pub(crate) fn page_bytes_max(&self) -> u64 {
+        let paging = self.options.paging();
+        paging.map_or(0, |paging| paging.query_bytes_max)
     }
 
     /// A name that no object had before.

@@ -13,6 +13,7 @@ use rows::{RowId, RowSet};
 use crate::array::Array;
 use crate::block_error::BlockError;
 use crate::ids::{IdRef, Ids, IdsBuilder};
+use crate::part::Blocks;
 use crate::vectors::{FieldKey, Incoming, Vectors, VectorsBuilder};
 
 /// Version of the stored form.
@@ -118,16 +119,13 @@ impl RowBlock {
         })
     }
 
-    /// Opens what [`RowBlock::encode`] gave, in place; `find` returns a block by name.
+    /// Opens what [`RowBlock::encode`] gave, in place.
     ///
     /// # Errors
     /// `Corrupt` when a block is missing or contradicts another.
-    pub(crate) fn open(
-        find: &dyn Fn(&str) -> Option<Bytes>,
-        schema: &Schema,
-    ) -> Result<Self, model::Error> {
+    pub(crate) fn open(blocks: &Blocks, schema: &Schema) -> Result<Self, model::Error> {
         let block = |name: &'static str| {
-            find(name).ok_or(BlockError::Missing {
+            blocks.get(name).ok_or(BlockError::Missing {
                 name: name.to_owned(),
             })
         };
@@ -166,7 +164,7 @@ impl RowBlock {
         let vectors = schema
             .vectors
             .iter()
-            .map(|field| Vectors::open(find, field, rows))
+            .map(|field| Vectors::open(blocks, field, rows))
             .collect::<Result<_, _>>()?;
         Ok(Self {
             ids,

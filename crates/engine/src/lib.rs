@@ -43,6 +43,7 @@ mod walk_by_value;
 mod write;
 
 pub use collection::{Attachments, Collection, GrowingStats};
+pub use index::Pages;
 pub use install::Installed;
 pub use job::{Job, JobKind, JobOutput, Progress};
 pub use manifest::{Manifest, SegmentManifest};

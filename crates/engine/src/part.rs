@@ -1,11 +1,14 @@
 //! Parts: the immutable files that a sealed segment consists of.
 
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
+use index::Pages;
 use model::{FieldPath, VectorName};
 
 use crate::block::PAYLOADS;
+use crate::vectors::vectors_of;
 
 /// A sealed segment's name: a ULID chosen by whoever stores its parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,6 +54,17 @@ impl PartKind {
             Self::Hnsw(_) | Self::Lists(_) | Self::Postings(_) => BlockRole::Index,
             Self::Column(_) => BlockRole::Column,
         }
+    }
+
+    /// Whether its block called `name` is content that nothing is looked up by: large, touched for
+    /// few rows, and trusted for no position. Damage in it gives a wrong answer and nothing worse.
+    pub fn is_content(&self, name: &str) -> bool {
+        *self == Self::Rows && (name == PAYLOADS || vectors_of(name).is_some())
+    }
+
+    /// The vector field whose rows its block called `name` holds.
+    pub fn rows_of<'n>(&self, name: &'n str) -> Option<&'n str> {
+        vectors_of(name).filter(|_| *self == Self::Rows)
     }
 
     /// What its blocks can be.
@@ -113,24 +127,44 @@ pub struct NewPart {
 /// Blocks should begin at addresses that are multiples of 64 (others are copied). Bytes that
 /// change afterwards give wrong answers, never undefined behaviour.
 #[derive(Clone, Debug, Default)]
-pub struct Blocks(Vec<(String, Bytes)>);
+pub struct Blocks {
+    whole: Vec<(String, Bytes)>,
+    paged: Vec<(String, Arc<dyn Pages>)>,
+}
 
 impl Blocks {
     /// Blocks by name; of equal names the first counts.
     pub fn new(blocks: Vec<(String, Bytes)>) -> Self {
-        Self(blocks)
+        let paged = Vec::new();
+        Self {
+            whole: blocks,
+            paged,
+        }
+    }
+
+    /// These blocks, and others that are not all in memory: vectors that have an index.
+    #[must_use]
+    pub fn with_paged(self, paged: Vec<(String, Arc<dyn Pages>)>) -> Self {
+        Self { paged, ..self }
     }
 
     /// The block called `name`.
     pub fn get(&self, name: &str) -> Option<Bytes> {
-        self.0
+        self.whole
             .iter()
             .find(|(other, _)| other == name)
             .map(|(_, bytes)| bytes.clone())
     }
 
-    /// All blocks.
+    /// The block called `name`, if it is one that is not all in memory.
+    pub(crate) fn paged(&self, name: &str) -> Option<Arc<dyn Pages>> {
+        let mut paged = self.paged.iter();
+        let (_, pages) = paged.find(|(other, _)| other == name)?;
+        Some(Arc::clone(pages))
+    }
+
+    /// All blocks that are in memory.
     pub(crate) fn all(&self) -> &[(String, Bytes)] {
-        &self.0
+        &self.whole
     }
 }

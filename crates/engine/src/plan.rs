@@ -9,7 +9,8 @@
 //!
 //! An index is a graph, inverted lists or, of a sparse field, postings. Ranks by several vectors
 //! can be answered by graphs alone, and not all of them (`Scorer::effort`). "Few" is what
-//! `full_scan_threshold_kb` says of the bytes of the rows, or `full_scan_rows` of sparse ones.
+//! `full_scan_threshold_kb` says of the bytes of the rows, or `full_scan_rows` of sparse ones; of
+//! rows that are read by pages, it is as many as a walk keeps candidates.
 //! Every plan answers in the same order with the same scores; scans and postings are exact, graphs
 //! and lists up to their recall (and, when a search of a quantised field asks for the scores of
 //! its codes, up to their rounding). A filter that was
@@ -19,7 +20,7 @@ use std::sync::Arc;
 
 use filter::{Compiled, compile};
 use index::sparse::{SparseProbe, SparseRow};
-use index::{Allowed, BlendProbe, CodeUse, Hnsw, Probe, Scored, Scratch, flat};
+use index::{Allowed, BlendProbe, CodeUse, DenseBlock, Hnsw, Probe, Scored, Scratch, flat};
 use model::{
     Filter, IndexChoice, Quantization, QueryBits, Schema, SearchParams, SparseVector, VectorKind,
 };
@@ -103,6 +104,8 @@ struct Choice<'a> {
     filtered: bool,
     /// As many rows as are scanned without a walk.
     few: usize,
+    /// Whether rows are dear: they are read by pages.
+    paged: bool,
     ef: usize,
     nprobe: Option<u32>,
 }
@@ -121,7 +124,11 @@ impl Choice<'_> {
             Plan::Walk
         };
         let cheaper = |index: &VectorIndex| index.scan_is_cheaper(self.left, self.ef, self.nprobe);
-        let scan_is_cheap = self.left <= self.few || self.index.is_some_and(cheaper);
+        let scan_is_cheap = match self.paged {
+            // A walk looks at no more rows than it keeps candidates.
+            true => self.left <= self.ef,
+            false => self.left <= self.few || self.index.is_some_and(cheaper),
+        };
         if walkable && !scan_is_cheap {
             walk
         } else {
@@ -190,6 +197,7 @@ pub(crate) fn nearest(
             .map_or(rows, |compiled| expected(compiled, rows)),
         filtered: compiled.is_some(),
         few: few_rows(schema, ask.field),
+        paged: vectors.dense().is_some_and(DenseBlock::is_paged),
         ef,
         nprobe: ask.params.nprobe,
     };

@@ -72,7 +72,7 @@ impl Segment {
     ) -> Result<Self, Error> {
         let rows = parts.iter().find(|(part, _)| part.kind == PartKind::Rows);
         let (_, blocks) = rows.ok_or_else(|| Error::corrupt("a segment lacks its rows"))?;
-        let block = RowBlock::open(&|name| blocks.get(name), schema)?;
+        let block = RowBlock::open(blocks, schema)?;
         let indexes = vec![None; block.vectors.len()];
         Self::assemble(Some(id), Arc::new(block), indexes, Vec::new(), Vec::new())
             .extended(parts, schema)

@@ -13,6 +13,8 @@ mod builder;
 mod multi;
 mod sparse;
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use index::DenseBlock;
 use model::{MultiVector, SparseVector, Vector, VectorField, VectorKind, VectorName};
@@ -20,6 +22,7 @@ use rows::{BitSet, RowId};
 
 use crate::array::Array;
 use crate::block_error::BlockError;
+use crate::part::Blocks;
 
 pub(crate) use bits::BitRows;
 pub(crate) use builder::{Incoming, VectorsBuilder, byte_of, half_of};
@@ -61,6 +64,13 @@ impl FieldKey {
     }
 }
 
+/// The field whose components the block called `block` holds.
+pub(crate) fn vectors_of(block: &str) -> Option<&str> {
+    let rest = block.strip_prefix("vectors")?;
+    let (_since, field) = rest.split_once('.')?;
+    (rest.starts_with('.') || rest.starts_with('@')).then_some(field)
+}
+
 /// The arrays of one field.
 #[derive(Clone, Debug)]
 pub(crate) enum Stored {
@@ -74,12 +84,11 @@ pub(crate) enum Stored {
 }
 
 /// A stored vector in place, to be copied into another block of the same field.
-#[derive(Clone, Copy)]
 pub(crate) enum StoredRow<'a> {
     /// Components as stored.
-    Dense(&'a [u8]),
+    Dense(Cow<'a, [u8]>),
     /// Components of all rows as stored.
-    Multi(&'a [u8]),
+    Multi(Cow<'a, [u8]>),
     Sparse(&'a [u32], &'a [f32]),
     /// Packed bits.
     Binary(&'a [u8]),
@@ -154,7 +163,7 @@ impl Vectors {
     /// Bytes of the stored vectors.
     pub(crate) fn bytes_len(&self) -> usize {
         match &self.stored {
-            Stored::Dense(dense) => dense.bytes().len(),
+            Stored::Dense(dense) => dense.bytes_len(),
             Stored::Multi(multi) => multi.bytes_len(),
             Stored::Sparse(sparse) => sparse.bytes_len(),
             Stored::Binary(bits) => bits.bytes().len(),
@@ -165,7 +174,7 @@ impl Vectors {
     pub(crate) fn component_bytes(&self) -> usize {
         match &self.stored {
             Stored::Dense(dense) => self.count() * dense.dim() * dense.element().bytes(),
-            Stored::Multi(multi) => multi.rows().bytes().len(),
+            Stored::Multi(multi) => multi.rows().bytes_len(),
             Stored::Sparse(sparse) => sparse.bytes_len(),
             Stored::Binary(bits) => self.count() * bits.row_bytes(),
         }
@@ -185,9 +194,9 @@ impl Vectors {
     pub(crate) fn encode(&self) -> Vec<(String, Bytes)> {
         let name = |array: &str| self.of.block(array);
         let mut blocks = match &self.stored {
-            Stored::Dense(dense) => vec![(name("vectors"), dense.bytes().clone())],
+            Stored::Dense(dense) => vec![(name("vectors"), whole(dense))],
             Stored::Multi(multi) => vec![
-                (name("vectors"), multi.rows().bytes().clone()),
+                (name("vectors"), whole(multi.rows())),
                 (name("ends"), multi.ends().bytes().clone()),
             ],
             Stored::Sparse(sparse) => vec![
@@ -207,22 +216,24 @@ impl Vectors {
     /// Opens what [`Vectors::encode`] gave for a block of `rows` rows. A field that was added
     /// later than the block was written is one that no row carries.
     pub(crate) fn open(
-        find: &dyn Fn(&str) -> Option<Bytes>,
+        blocks: &Blocks,
         field: &VectorField,
         rows: usize,
     ) -> Result<Self, model::Error> {
         let of = FieldKey::of(field);
         let block = |array: &str| {
             let name = of.block(array);
-            find(&name).ok_or(BlockError::Missing { name })
+            blocks.get(&name).ok_or(BlockError::Missing { name })
         };
-        if of.since > 0 && block("vectors").is_err() {
+        let pages = blocks.paged(&of.block("vectors"));
+        if of.since > 0 && pages.is_none() && block("vectors").is_err() {
             return Self::absent(field, rows);
         }
         let damaged = || BlockError::Vectors {
             field: field.name.as_str().to_owned(),
         };
-        let present = find(&of.block("present"))
+        let present = blocks
+            .get(&of.block("present"))
             .map(|bytes| present(bytes, rows).ok_or_else(damaged))
             .transpose()?;
         // Rows that carry nothing are not kept when there is no other.
@@ -234,7 +245,11 @@ impl Vectors {
                 metric,
                 element,
             } => {
-                let dense = DenseBlock::of(element, block("vectors")?, dim.get(), metric)?;
+                let dim = dim.get();
+                let dense = match pages {
+                    Some(pages) => DenseBlock::paged(element, pages, dim, metric)?,
+                    None => DenseBlock::of(element, block("vectors")?, dim, metric)?,
+                };
                 let len = rows_of(dense.len());
                 (Stored::Dense(dense), len)
             }
@@ -271,6 +286,12 @@ impl Vectors {
             rows,
         })
     }
+}
+
+/// The bytes of rows that are to be stored.
+fn whole(rows: &DenseBlock) -> Bytes {
+    let bytes = rows.bytes().cloned();
+    bytes.expect("who reads rows by pages reads only, and stores nothing")
 }
 
 /// Which of `rows` rows carry the vector; `None` when the bits are of another number of rows.

@@ -1,6 +1,8 @@
 //! The rows of one dense vector field of one segment, as a matrix of components.
 
 use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use half::f16;
@@ -9,6 +11,7 @@ use rows::RowId;
 
 use crate::aligned::{AlignedBytes, viewable};
 use crate::open_error::OpenError;
+use crate::pages::Pages;
 use crate::similarity::{Similarity, normalises_late};
 
 /// An immutable row-major matrix: row `r` is the vector of `RowId(r)`.
@@ -18,12 +21,39 @@ use crate::similarity::{Similarity, normalises_late};
 /// (of any content) and must be left out through [`crate::Allowed`]. Cloning shares the bytes.
 #[derive(Clone, Debug)]
 pub struct DenseBlock {
-    bytes: Bytes,
+    matrix: Matrix,
     dim: usize,
     metric: Metric,
     element: Element,
     /// Whether rows are stored as they came although the metric compares directions.
     late: bool,
+}
+
+/// The components of all rows, row-major, without padding.
+#[derive(Clone, Debug)]
+enum Matrix {
+    Whole(Bytes),
+    Paged(Arc<dyn Pages>),
+}
+
+impl Matrix {
+    fn bytes_len(&self) -> usize {
+        match self {
+            Self::Whole(bytes) => bytes.len(),
+            Self::Paged(pages) => pages.bytes_len(),
+        }
+    }
+
+    fn read(&self, offset: usize, length: usize) -> Cow<'_, [u8]> {
+        match self {
+            Self::Whole(bytes) => Cow::Borrowed(&bytes[offset..][..length]),
+            Self::Paged(pages) => {
+                let mut read = vec![0; length];
+                pages.read(offset, &mut read);
+                Cow::Owned(read)
+            }
+        }
+    }
 }
 
 /// What codes of a block have in common with it.
@@ -59,6 +89,32 @@ impl DenseBlock {
         dim: usize,
         metric: Metric,
     ) -> Result<Self, model::Error> {
+        let bytes = match element {
+            Element::F32 => viewable(bytes)?,
+            Element::F16 | Element::U8 => bytes,
+        };
+        Self::over(Matrix::Whole(bytes), element, dim, metric)
+    }
+
+    /// As [`DenseBlock::of`], of rows that are read where they are asked for.
+    ///
+    /// # Errors
+    /// As [`DenseBlock::new`].
+    pub fn paged(
+        element: Element,
+        pages: Arc<dyn Pages>,
+        dim: usize,
+        metric: Metric,
+    ) -> Result<Self, model::Error> {
+        Self::over(Matrix::Paged(pages), element, dim, metric)
+    }
+
+    fn over(
+        matrix: Matrix,
+        element: Element,
+        dim: usize,
+        metric: Metric,
+    ) -> Result<Self, model::Error> {
         if metric.is_binary() {
             return Err(model::Error::invalid(
                 "a binary metric needs bit-packed vectors",
@@ -69,19 +125,13 @@ impl DenseBlock {
                 "a dense vector has at least one component",
             ));
         }
-        if !bytes.len().is_multiple_of(dim * element.bytes()) {
-            return Err(OpenError::Length {
-                what: "vectors",
-                bytes: bytes.len(),
-            }
-            .into());
+        let bytes = matrix.bytes_len();
+        if !bytes.is_multiple_of(dim * element.bytes()) {
+            let what = "vectors";
+            return Err(OpenError::Length { what, bytes }.into());
         }
-        let bytes = match element {
-            Element::F32 => viewable(bytes)?,
-            Element::F16 | Element::U8 => bytes,
-        };
         Ok(Self {
-            bytes,
+            matrix,
             dim,
             metric,
             element,
@@ -94,7 +144,7 @@ impl DenseBlock {
     /// # Errors
     /// `Invalid` when the metric compares bits.
     pub fn compared_by(&self, metric: Metric) -> Result<Self, model::Error> {
-        let mut other = Self::of(self.element, self.bytes.clone(), self.dim, metric)?;
+        let mut other = Self::over(self.matrix.clone(), self.element, self.dim, metric)?;
         other.late = metric == Metric::Cosine && (self.late || self.metric != Metric::Cosine);
         Ok(other)
     }
@@ -114,13 +164,13 @@ impl DenseBlock {
     /// Number of rows.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.bytes.len() / self.row_bytes()
+        self.bytes_len() / self.row_bytes()
     }
 
     /// Whether there is no row.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
+        self.bytes_len() == 0
     }
 
     /// Number of components of a row.
@@ -174,16 +224,20 @@ impl DenseBlock {
         self.dim * self.element.bytes()
     }
 
-    /// The whole matrix, row-major; `None` when components are not stored as `f32`.
+    /// The whole matrix, row-major; `None` when components are not stored as `f32`, or not all
+    /// in memory.
     #[must_use]
     pub fn floats(&self) -> Option<&[f32]> {
-        (self.element == Element::F32).then(|| bytemuck::cast_slice(&self.bytes))
+        match (&self.matrix, self.element) {
+            (Matrix::Whole(bytes), Element::F32) => Some(bytemuck::cast_slice(bytes)),
+            (Matrix::Whole(_) | Matrix::Paged(_), _) => None,
+        }
     }
 
     /// The whole matrix of a block that is its own [`DenseBlock::widened`].
     ///
     /// # Panics
-    /// When components are not stored as `f32`.
+    /// When components are not stored as `f32`, or not all in memory.
     pub(crate) fn matrix(&self) -> &[f32] {
         self.floats().expect("codes are made of widened rows")
     }
@@ -193,29 +247,60 @@ impl DenseBlock {
     /// # Panics
     /// When the block has no such row.
     #[must_use]
-    pub fn stored(&self, row: RowId) -> &[u8] {
-        &self.bytes[row.index() * self.row_bytes()..][..self.row_bytes()]
+    pub fn stored(&self, row: RowId) -> Cow<'_, [u8]> {
+        self.stored_rows(row.index()..row.index() + 1)
     }
 
-    /// The vector of `row`, read into `scratch` unless it is stored as `f32`.
+    /// The vectors of `rows` as they are stored, one after the other.
+    ///
+    /// # Panics
+    /// When the block has no such rows.
+    #[must_use]
+    pub fn stored_rows(&self, rows: Range<usize>) -> Cow<'_, [u8]> {
+        let row_bytes = self.row_bytes();
+        self.matrix
+            .read(rows.start * row_bytes, rows.len() * row_bytes)
+    }
+
+    /// Says that `row` is asked for soon.
+    #[inline]
+    pub(crate) fn prefetch(&self, row: RowId) {
+        if let Matrix::Whole(bytes) = &self.matrix {
+            let row_bytes = self.row_bytes();
+            kernels::prefetch(&bytes[row.index() * row_bytes..][..row_bytes]);
+        }
+    }
+
+    /// The vector of `row`, read into `scratch` unless it lies in memory as `f32`.
     ///
     /// # Panics
     /// When the block has no such row.
     #[inline]
     #[must_use]
     pub fn row<'a>(&'a self, row: RowId, scratch: &'a mut Vec<f32>) -> &'a [f32] {
-        let stored = self.stored(row);
-        if self.element == Element::F32 {
-            return bytemuck::cast_slice(stored);
+        let row_bytes = self.row_bytes();
+        let offset = row.index() * row_bytes;
+        match (&self.matrix, self.element) {
+            (Matrix::Whole(bytes), Element::F32) => {
+                bytemuck::cast_slice(&bytes[offset..][..row_bytes])
+            }
+            (Matrix::Paged(pages), Element::F32) => {
+                scratch.resize(self.dim, 0.0);
+                pages.read(offset, bytemuck::cast_slice_mut(scratch));
+                scratch
+            }
+            (matrix, Element::F16 | Element::U8) => {
+                scratch.clear();
+                self.decode(&matrix.read(offset, row_bytes), scratch);
+                scratch
+            }
         }
-        scratch.clear();
-        self.decode(stored, scratch);
-        scratch
     }
 
     fn decode(&self, stored: &[u8], into: &mut Vec<f32>) {
         match self.element {
-            Element::F32 => into.extend_from_slice(bytemuck::cast_slice(stored)),
+            // Bytes that were read for one row have no alignment.
+            Element::F32 => into.extend(bytemuck::pod_collect_to_vec::<u8, f32>(stored)),
             Element::F16 => {
                 let (halves, _) = stored.as_chunks::<2>();
                 into.extend(halves.iter().map(|&half| f16::from_le_bytes(half).to_f32()));
@@ -227,11 +312,13 @@ impl DenseBlock {
     /// The rows as codes are made of them: `f32`, normalised for cosine. The very block when it
     /// is stored so.
     pub(crate) fn widened(&self) -> Cow<'_, Self> {
-        if self.element == Element::F32 && !self.late {
+        if self.floats().is_some() && !self.late {
             return Cow::Borrowed(self);
         }
         let mut rows = Vec::with_capacity(self.len() * self.dim);
-        self.decode(&self.bytes, &mut rows);
+        for row in (0..self.len() as u32).map(RowId) {
+            self.decode(&self.stored(row), &mut rows);
+        }
         if self.late {
             for row in rows.chunks_exact_mut(self.dim) {
                 kernels::float::normalize(row);
@@ -241,10 +328,25 @@ impl DenseBlock {
         Cow::Owned(wide.expect("the block was accepted with this metric"))
     }
 
-    /// The bytes behind the block.
+    /// Bytes of all rows, in memory or not.
     #[must_use]
-    pub fn bytes(&self) -> &Bytes {
-        &self.bytes
+    pub fn bytes_len(&self) -> usize {
+        self.matrix.bytes_len()
+    }
+
+    /// Whether rows are read where they are asked for.
+    #[must_use]
+    pub fn is_paged(&self) -> bool {
+        matches!(self.matrix, Matrix::Paged(_))
+    }
+
+    /// The bytes behind the block; `None` when they are not all in memory.
+    #[must_use]
+    pub fn bytes(&self) -> Option<&Bytes> {
+        match &self.matrix {
+            Matrix::Whole(bytes) => Some(bytes),
+            Matrix::Paged(_) => None,
+        }
     }
 }
 
@@ -259,8 +361,11 @@ mod tests {
         let block = DenseBlock::from_rows(&[1.0, 2.0, 3.0, 4.0], 2, Metric::Dot).unwrap();
         assert_eq!(block.len(), 2);
         assert_eq!(block.row(RowId(1), &mut Vec::new()), [3.0, 4.0]);
-        let again = DenseBlock::new(block.bytes().clone(), 4, Metric::Dot).unwrap();
-        assert_eq!(again.bytes().as_ptr(), block.bytes().as_ptr());
+        let again = DenseBlock::new(block.bytes().unwrap().clone(), 4, Metric::Dot).unwrap();
+        assert_eq!(
+            again.row(RowId(0), &mut Vec::new()).as_ptr(),
+            block.floats().unwrap().as_ptr()
+        );
     }
 
     #[test]
@@ -288,7 +393,8 @@ mod tests {
     fn rows_are_compared_by_another_metric_in_place() {
         let block = DenseBlock::from_rows(&[3.0, 4.0, 0.0, 0.0], 2, Metric::L2).unwrap();
         let by = |metric| block.compared_by(metric).unwrap();
-        assert_eq!(by(Metric::Dot).bytes().as_ptr(), block.bytes().as_ptr());
+        let at = |block: &DenseBlock| block.bytes().unwrap().as_ptr();
+        assert_eq!(at(&by(Metric::Dot)), at(&block));
         let cosine = by(Metric::Cosine);
         assert_eq!(cosine.row(RowId(0), &mut Vec::new()), [3.0, 4.0]);
         assert_eq!(cosine.widened().matrix(), [0.6, 0.8, 0.0, 0.0]);

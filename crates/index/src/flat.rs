@@ -60,7 +60,7 @@ pub(crate) fn search_candidates(
     let ahead = std::iter::from_fn(|| {
         let row = rows.next()?;
         if let Some(&next) = rows.peek() {
-            kernels::prefetch(block.stored(next));
+            block.prefetch(next);
         }
         Some(row)
     });

@@ -165,11 +165,22 @@ impl Hnsw {
         // Taken out while the walk borrows the rest of the scratch.
         let mut code = std::mem::take(&mut scratch.code);
         let aimed = self.block.aimed(probe.vector);
+        let by_rows = codes.ignore || self.is_clipped(&aimed);
+        // A walk over rows that are read by pages would wait for some at every step. Codes lead
+        // it instead, and every row that it keeps is compared.
+        let all = CodeUse {
+            ignore: false,
+            rescore: true,
+            oversampling: Some(probe.ef as f64 / probe.k as f64),
+            ..*codes
+        };
+        let codes = if by_rows && self.block.is_paged() {
+            &all
+        } else {
+            codes
+        };
         let found = match &self.codes {
-            _ if codes.ignore => self.search_floats(probe, codes, scratch),
-            WalkCodes::Bytes(bytes) if bytes.clipped_share(&aimed) > CLIPPED_SHARE_MAX => {
-                self.search_floats(probe, codes, scratch)
-            }
+            _ if by_rows && !self.block.is_paged() => self.search_floats(probe, codes, scratch),
             WalkCodes::Bytes(bytes) => {
                 let unit = bytes.encode_query(&aimed, &mut code);
                 with_code_space!(bytes, &code, unit, self.kernels, |space| {
@@ -190,6 +201,14 @@ impl Hnsw {
             return flat::search(&self.block, probe);
         }
         found
+    }
+
+    /// Whether the codes would say little about where `vector` lies.
+    fn is_clipped(&self, vector: &[f32]) -> bool {
+        match &self.codes {
+            WalkCodes::Bytes(bytes) => bytes.clipped_share(vector) > CLIPPED_SHARE_MAX,
+            WalkCodes::Product(_) | WalkCodes::Planes(_) => false,
+        }
     }
 
     fn search_floats(
@@ -311,14 +330,8 @@ impl Hnsw {
         codes: &CodeUse,
         buffers: &'a mut [AlignedBytes],
     ) -> Vec<Box<dyn Scoring + 'a>> {
-        let clipped = |bytes: &Codes| {
-            let share = |vector: &&[f32]| bytes.clipped_share(vector) > CLIPPED_SHARE_MAX;
-            vectors.iter().any(share)
-        };
-        let ignored = match &self.codes {
-            WalkCodes::Bytes(bytes) => codes.ignore || clipped(bytes),
-            WalkCodes::Product(_) | WalkCodes::Planes(_) => codes.ignore,
-        };
+        let clipped = || vectors.iter().any(|vector| self.is_clipped(vector));
+        let ignored = !self.block.is_paged() && (codes.ignore || clipped());
         let space = |(vector, code): (&&'a [f32], &'a mut AlignedBytes)| {
             let space: Box<dyn Scoring + 'a> = match &self.codes {
                 _ if ignored => Box::new(FloatSpace::new(&self.block, vector)),

@@ -339,7 +339,7 @@ impl Ivf {
             let mut listed = listed.filter(|&row| probe.allowed.contains(row)).peekable();
             while let Some(row) = listed.next() {
                 if let Some(&next) = listed.peek() {
-                    kernels::prefetch(self.block.stored(next));
+                    self.block.prefetch(next);
                 }
                 top.offer(row, rows.score(row));
             }

@@ -227,7 +227,7 @@ impl Space for FloatSpace<'_> {
 
     #[inline]
     fn prefetch(&self, row: u32) {
-        prefetch(self.block.stored(RowId(row)));
+        self.block.prefetch(RowId(row));
     }
 }
 

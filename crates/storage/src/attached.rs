@@ -89,7 +89,7 @@ mod tests {
             let stored = body.to_aligned();
             let opened = Container::open(stored.clone()).unwrap();
             opened.verify().unwrap();
-            let expected = (stored.len() as u64, opened.checksum());
+            let expected = (stored.len() as u64, opened.directory().checksum());
             assert_eq!(measure(&attachment).unwrap(), expected, "{length}");
             assert_eq!(&stored[..content.len()], &content[..]);
             check(&attachment, &content).unwrap();

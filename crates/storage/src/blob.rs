@@ -204,12 +204,38 @@ pub fn try_aligned<E>(
     len: usize,
     fill: impl FnOnce(&mut [u8]) -> Result<(), E>,
 ) -> Result<Bytes, E> {
-    // A little more than needed, then a slice from the first aligned byte: no unsafe code, and
-    // zeroed pages cost nothing until they are filled.
-    let mut buffer = vec![0_u8; len + ALIGNMENT];
-    let start = misalignment(buffer.as_ptr());
-    fill(&mut buffer[start..start + len])?;
-    Ok(Bytes::from(buffer).slice(start..start + len))
+    let mut buffer = AlignedBuffer::zeroed(len);
+    fill(buffer.as_mut_slice())?;
+    Ok(buffer.freeze())
+}
+
+/// Bytes that begin at a multiple of [`ALIGNMENT`], to be filled.
+#[derive(Debug)]
+pub struct AlignedBuffer {
+    /// A little more than needed, of which a slice from the first aligned byte is used: no unsafe
+    /// code, and zeroed pages cost nothing until they are filled.
+    buffer: Vec<u8>,
+    start: usize,
+    len: usize,
+}
+
+impl AlignedBuffer {
+    /// `len` zeros.
+    pub fn zeroed(len: usize) -> Self {
+        let buffer = vec![0; len + ALIGNMENT];
+        let start = misalignment(buffer.as_ptr());
+        Self { buffer, start, len }
+    }
+
+    /// The bytes.
+    pub fn as_mut_slice(&mut self) -> &mut [u8] {
+        &mut self.buffer[self.start..self.start + self.len]
+    }
+
+    /// The bytes, to be shared.
+    pub fn freeze(self) -> Bytes {
+        Bytes::from(self.buffer).slice(self.start..self.start + self.len)
+    }
 }
 
 /// Bytes from `at` to the next multiple of [`ALIGNMENT`].

@@ -30,8 +30,8 @@ pub mod snapshot;
 mod ulid;
 
 pub use blob::{
-    ALIGNMENT, Access, Blob, BlobMeta, BlobStore, BlobStoreExt, Body, GetOptions, ListOptions,
-    PutIf, Slice, aligned, realign, try_aligned, wrong_length,
+    ALIGNMENT, Access, AlignedBuffer, Blob, BlobMeta, BlobStore, BlobStoreExt, Body, GetOptions,
+    ListOptions, PutIf, Slice, aligned, realign, try_aligned, wrong_length,
 };
 pub use blob_error::{BlobError, BlobErrorKind};
 pub use key::{BlobKey, KeyError};

@@ -9,6 +9,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use database::Host;
 use model::BoxFuture;
 
+use crate::split_mix::SplitMix;
+
 /// Where simulated time begins, in microseconds since 1970: old enough objects are possible.
 const START_US: u64 = 1_700_000_000_000_000;
 
@@ -42,23 +44,6 @@ struct Timer {
     waker: Mutex<Option<Waker>>,
 }
 
-/// The generator of Steele, Lea and Flood (2014): tiny, and good enough to choose by.
-struct SplitMix(u64);
-
-impl SplitMix {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        (self.next() % n as u64) as usize
-    }
-}
-
 impl SimHost {
     /// A host that does everything in the order that `seed` chooses.
     pub fn new(seed: u64) -> Arc<Self> {
@@ -66,7 +51,7 @@ impl SimHost {
             me: me.clone(),
             state: Mutex::new(Simulation {
                 now_us: START_US,
-                random: SplitMix(seed),
+                random: SplitMix::new(seed),
                 ready: Vec::new(),
                 timers: BTreeMap::new(),
                 timers_made: 0,
@@ -244,7 +229,7 @@ impl Host for SimHost {
 
     fn random(&self) -> u128 {
         let mut state = self.lock();
-        (u128::from(state.random.next()) << 64) | u128::from(state.random.next())
+        (u128::from(state.random.bits()) << 64) | u128::from(state.random.bits())
     }
 
     fn spawn(&self, task: BoxFuture<'static, ()>) {

@@ -8,6 +8,7 @@ mod host;
 mod map_store;
 mod oracle;
 mod schedule;
+mod split_mix;
 
 pub use faulty_store::{Call, Fault, FaultyStore, Rule};
 #[cfg(feature = "host")]
@@ -15,3 +16,4 @@ pub use host::SimHost;
 pub use map_store::MapStore;
 pub use oracle::{Oracle, OraclePoint};
 pub use schedule::{Task, block_on, interleave, yield_now};
+pub use split_mix::SplitMix;

@@ -7,7 +7,7 @@ use model::{Error, WriteOp};
 use storage::{Ulid, attached};
 
 use super::garbage::Files;
-use super::parts::{PartFile, PartSet};
+use super::part_file::{PartFile, PartSet};
 use crate::journal::State;
 
 /// Writers wait when the growing rows take so many times the bytes at which they are sealed.

@@ -8,13 +8,13 @@ use futures::channel::oneshot;
 use model::{Error, ErrorKind, Subject};
 use storage::codec::CollectionState;
 use storage::collect::part_key;
-use storage::container;
 use storage::snapshot::ObjectEntry;
 use storage::{BlobKey, Body, Ulid, attached};
 
 use super::content::Content;
 use super::garbage::Files;
-use super::parts::{self, PartFile, PartSet, Places};
+use super::part_file::{PartFile, PartSet};
+use super::parts::{self, Places};
 use super::{Live, manifest};
 use crate::journal::View;
 use crate::pins::Hold;
@@ -121,7 +121,7 @@ impl Live {
             let work = || {
                 let output = job.run(&Unwatched)?;
                 let pack = |part: &engine::NewPart| {
-                    let body = container::pack(&part.blocks)?;
+                    let body = parts::pack(part)?;
                     Ok((part.kind.clone(), body))
                 };
                 let bodies = output.parts().iter().map(pack);
@@ -140,7 +140,7 @@ impl Live {
             let id = self.shared.new_id();
             parts::write(store, home, id, body).await?;
             let file = parts::read(store, home, id, &kind, &places).await?;
-            let blocks = manifest::blocks(&kind, &file)?;
+            let blocks = file.blocks(&kind)?;
             let key = id.to_string();
             opened.push((PartRef { kind, key }, blocks));
             own.insert(id, Arc::clone(&file));
@@ -162,6 +162,6 @@ fn entry(key: BlobKey, file: &PartFile) -> ObjectEntry {
     ObjectEntry {
         key,
         bytes: file.bytes,
-        crc: file.container.checksum(),
+        crc: file.directory().checksum(),
     }
 }

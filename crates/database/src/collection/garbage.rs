@@ -9,7 +9,8 @@ use storage::collect::{collect_log, collect_parts};
 use storage::log::Position;
 
 use super::Live;
-use super::parts::{self, PartSet};
+use super::part_file::PartSet;
+use super::parts;
 
 /// The files of one state.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -9,11 +9,11 @@ use engine::{
 use futures::channel::oneshot;
 use futures::future::{Either, select};
 use model::{Error, ErrorKind, SegmentSize, Subject, Task, TaskEnd, TaskFailure};
-use storage::container;
 use storage::{Body, Ulid};
 
 use super::content::Content;
-use super::parts::{self, PartFile, Places};
+use super::part_file::PartFile;
+use super::parts::{self, Places};
 use super::upkeep::LaneName;
 use super::{Live, manifest};
 use crate::journal::View;
@@ -163,12 +163,11 @@ async fn carry_out(
     let progress = Arc::clone(running);
     let made = in_background(live, running, move || {
         // Damage must not be copied into a file whose checksums then vouch for it.
-        inputs.iter().try_for_each(|file| file.container.verify())?;
+        inputs.iter().try_for_each(|file| file.verify())?;
         let output = job.run(&*progress)?;
         let pack = |part: &engine::NewPart| {
-            container::pack(&part.blocks)
-                .map(|body| (part.kind.clone(), body))
-                .map_err(Error::from)
+            let body = parts::pack(part)?;
+            Ok((part.kind.clone(), body))
         };
         let bodies = output
             .parts()
@@ -218,7 +217,7 @@ async fn put_in_place(
     for ((kind, body), id) in bodies.into_iter().zip(ids) {
         parts::write(store, prefix, *id, body).await?;
         let file = parts::read(store, prefix, *id, &kind, &places).await?;
-        let blocks = manifest::blocks(&kind, &file)?;
+        let blocks = file.blocks(&kind)?;
         opened.push((
             PartRef {
                 kind,

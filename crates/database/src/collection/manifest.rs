@@ -3,19 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use engine::{Blocks, Collection, Manifest, PartKind, PartRef, SegmentId, SegmentManifest};
+use engine::{Collection, Manifest, PartKind, PartRef, SegmentId, SegmentManifest};
 use model::Error;
 use storage::Ulid;
 use storage::codec::{self, CollectionState, PartEntry, PartRole, SegmentEntry};
 
 use super::content::Content;
-use super::parts::{PartFile, PartSet};
-
-/// Blocks of the rows that are opened unread: large, touched for few rows, and trusted for no
-/// position. Damage in them gives a wrong answer and is found when the segment is rewritten.
-fn is_left_unread(block: &str) -> bool {
-    block == "payloads" || block.starts_with("vectors.") || block.starts_with("vectors@")
-}
+use super::part_file::PartSet;
 
 /// The payload of a checkpoint of `content`; `None` while there are growing rows.
 pub(super) fn encode(content: &Content) -> Option<Vec<Bytes>> {
@@ -82,10 +76,8 @@ pub(super) fn restore(state: CollectionState, parts: &PartSet) -> Result<Collect
     };
     Collection::restore(manifest, &mut |part| {
         let file = Ulid::parse(&part.key).and_then(|id| parts.get(&id));
-        blocks(
-            &part.kind,
-            file.ok_or_else(|| Error::corrupt("a part file was not opened"))?,
-        )
+        let file = file.ok_or_else(|| Error::corrupt("a part file was not opened"))?;
+        file.blocks(&part.kind)
     })
 }
 
@@ -94,30 +86,6 @@ fn part_ref(part: PartEntry) -> PartRef {
         kind: kind(&part.role),
         key: part.id.to_string(),
     }
-}
-
-/// The blocks of a part, checked unless they are left unread.
-///
-/// # Errors
-/// `Corrupt`.
-pub(super) fn blocks(kind: &PartKind, file: &PartFile) -> Result<Blocks, Error> {
-    let container = &file.container;
-    let open = |name: &str| {
-        if let Some(copy) = file.copies.get(name) {
-            return Ok(copy.clone());
-        }
-        match kind {
-            PartKind::Rows if is_left_unread(name) => container.block_unverified(name),
-            PartKind::Rows
-            | PartKind::Hnsw(_)
-            | PartKind::Lists(_)
-            | PartKind::Postings(_)
-            | PartKind::Column(_) => container.block(name),
-        }
-    };
-    let blocks = container.directory().blocks().iter();
-    let blocks = blocks.map(|block| Ok((block.name.clone(), open(&block.name)?)));
-    blocks.collect::<Result<Vec<_>, Error>>().map(Blocks::new)
 }
 
 /// What a part holds, as storage says it.

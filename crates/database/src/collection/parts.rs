@@ -3,30 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use engine::{BlockRole, PartKind};
+use engine::{BlockRole, NewPart, PartKind};
 use model::schema::VectorField;
 use model::{Error, Placement, Residency, Schema, VectorName};
 use storage::collect::part_key;
-use storage::container::Container;
+use storage::container::{self, Container, EAGER_BYTES_MAX};
 use storage::{Access, BlobKey, BlobStore, Body, GetOptions, PutIf, Slice, Ulid};
 
+use super::part_file::{Held, PartFile};
 use crate::shared::Shared;
-
-/// An open part file.
-pub(crate) struct PartFile {
-    /// Its name.
-    pub(crate) id: Ulid,
-    /// Its size in bytes.
-    pub(crate) bytes: u64,
-    /// Its blocks.
-    pub(crate) container: Container,
-    /// Blocks that are in memory although the file is mapped, by name.
-    pub(crate) copies: BTreeMap<String, Bytes>,
-}
-
-/// The part files that a view is made of. While a reader holds the view, it holds this.
-pub(crate) type PartSet = BTreeMap<Ulid, Arc<PartFile>>;
 
 /// Where the bytes of one collection should live: as the settings say, or where they are of most
 /// use. Indexes of vectors are read at random by every search; rows are touched for the few
@@ -77,6 +62,20 @@ impl Places {
             }
         }
     }
+}
+
+/// The part file of `part`. Rows have checksums by page, so that readers may read some of them.
+///
+/// # Errors
+/// `Internal` when two blocks have one name.
+pub(crate) fn pack(part: &NewPart) -> Result<Body, Error> {
+    let mut blocks = part.blocks.clone();
+    for (name, bytes) in &part.blocks {
+        if part.kind.rows_of(name).is_some() && bytes.len() as u64 > EAGER_BYTES_MAX {
+            blocks.push((container::sums_name(name), container::page_sums(bytes)));
+        }
+    }
+    container::pack(&blocks).map_err(Error::from)
 }
 
 /// Writes a part file.
@@ -137,8 +136,7 @@ pub(crate) async fn read(
     Ok(Arc::new(PartFile {
         id,
         bytes: blob.size,
-        container,
-        copies,
+        held: Held::Whole { container, copies },
     }))
 }
 
@@ -155,11 +153,11 @@ pub(crate) async fn remove(store: &dyn BlobStore, prefix: &BlobKey, id: Ulid) ->
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
+    use bytes::Bytes;
     use model::{Dim, Element, FieldPath, Metric, VectorKind};
     use storage_object::LocalStore;
 
     use super::*;
-    use crate::collection::manifest;
 
     fn field() -> VectorName {
         VectorName::new("v").expect("a name")
@@ -221,7 +219,7 @@ mod tests {
         let file = read(&store, &prefix, id, kind, places)
             .await
             .expect("it opens");
-        let opened = manifest::blocks(kind, &file).expect("it is whole");
+        let opened = file.blocks(kind).expect("it is whole");
         let folder = folder.path().to_str().expect("a name in Unicode");
         let is_mapped = |(name, stored): &(String, Bytes)| {
             let block = opened.get(name).expect("it was stored");

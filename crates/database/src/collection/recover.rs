@@ -12,11 +12,14 @@ use storage::log::{Entry, EntryKind, Log, LogError, Recovery, Replay};
 
 use super::content::Content;
 use super::garbage::Kept;
-use super::parts::{self, PartSet, Places};
+use super::part_file::PartSet;
+use super::parts::{self, Places};
+use super::ranges::Ranges;
 use super::upkeep::{self, Upkeep};
 use super::{Live, manifest, scrub};
 use crate::catalog::Registered;
 use crate::journal::{Journal, State, View};
+use crate::pages;
 use crate::shared::{Shared, collection_prefix};
 
 /// Opens a collection: newest valid checkpoint, then the log after it.
@@ -58,7 +61,7 @@ pub(crate) async fn open(
     let check_first = in_memory || scrub::is_first(&parts);
     if in_memory {
         let mut files = parts.values();
-        files.try_for_each(|file| file.container.verify())?;
+        files.try_for_each(|file| file.verify())?;
     } else if check_first {
         scrub::scrub(&*shared.store, &prefix, &parts).await?;
     }
@@ -115,7 +118,7 @@ async fn recover(
             (content, places)
         }
     };
-    let (content, damage) = replay_onto(content, &mut replay).await?;
+    let (content, damage) = replay_onto(shared, content, &mut replay).await?;
     let checkpointed = checkpoint.map_or(0, |checkpoint| checkpoint.position.n);
     Ok(Recovered {
         content,
@@ -141,7 +144,7 @@ fn assemble(
         let live = live.clone();
         let journal = match damage {
             Some(reason) => Journal::open_read_only(host, view, reason),
-            None if shared.options.read_only => Journal::open_reader(host, view),
+            None if shared.options.reader.is_some() => Journal::open_reader(host, view),
             None => Journal::open(
                 host,
                 view,
@@ -198,14 +201,22 @@ async fn restore(
     let prefix = collection_prefix(registered.id);
     let places = Places::of(shared, placed_by.unwrap_or(&state.schema));
     let (prefix, placed) = (&prefix, &places);
-    let files = state
-        .segments
-        .iter()
-        .flat_map(|segment| &segment.parts)
-        .map(|part| async move {
-            let kind = manifest::kind(&part.role);
-            parts::read(&*shared.store, prefix, part.id, &kind, placed).await
-        });
+    let paging = shared.options.paging().filter(|_| !shared.store.maps());
+    let schema = &state.schema;
+    let files = state.segments.iter().flat_map(|segment| {
+        let ranges = paging.map(|paging| Ranges::of(shared, prefix, paging, segment, schema));
+        let ranges = Arc::new(ranges);
+        segment.parts.iter().map(move |part| {
+            let ranges = Arc::clone(&ranges);
+            async move {
+                let kind = manifest::kind(&part.role);
+                match &*ranges {
+                    Some(ranges) => ranges.read(part, &kind).await.map(Arc::new),
+                    None => parts::read(&*shared.store, prefix, part.id, &kind, placed).await,
+                }
+            }
+        })
+    });
     let files = try_join_all(files).await?;
     let parts: PartSet = files.into_iter().map(|file| (file.id, file)).collect();
     let collection = manifest::restore(state, &parts)?;
@@ -219,9 +230,11 @@ async fn restore(
 
 /// Applies the rest of the log. Gives the last good state and, if the log is damaged, how.
 async fn replay_onto(
+    shared: &Shared,
     mut content: Content,
     replay: &mut Replay,
 ) -> Result<(Content, Option<Error>), Error> {
+    let bytes_max = shared.page_bytes_max();
     loop {
         let entry = match replay.next().await {
             Ok(None) => return Ok((content, None)),
@@ -229,7 +242,7 @@ async fn replay_onto(
             Err(damage @ LogError::Damaged(_)) => return Ok((content, Some(damage.into()))),
             Err(error) => return Err(error.into()),
         };
-        match apply(&content, &entry) {
+        match pages::complete(bytes_max, || apply(&content, &entry)).await {
             Ok(next) => content = next,
             // The bytes are what was written, and still it cannot be done again: a defect, or a
             // newer Skerry. Stopping here loses nothing that was not lost already.

@@ -8,11 +8,11 @@ use std::sync::{Arc, Weak};
 
 use model::Error;
 use storage::collect::part_key;
-use storage::container::{BlockInfo, BlockSum, EAGER_BYTES_MAX};
+use storage::container::{BlockInfo, BlockSum};
 use storage::{Access, BlobKey, BlobStore, GetOptions, Slice};
 
 use super::Live;
-use super::parts::{PartFile, PartSet};
+use super::part_file::PartSet;
 
 /// So much is checked before the first answer: about 50 ms from a disk cache. Beyond that a start
 /// would take as long as the data is large, so the check runs beside the first searches.
@@ -25,7 +25,7 @@ const READ_BYTES: u64 = 4 << 20;
 pub(super) fn is_first(parts: &PartSet) -> bool {
     parts
         .values()
-        .flat_map(|file| unread(file))
+        .flat_map(|file| file.unread())
         .map(|block| block.length)
         .sum::<u64>()
         <= BEFORE_OPEN_BYTES_MAX
@@ -41,7 +41,7 @@ pub(super) async fn scrub(
     parts: &PartSet,
 ) -> Result<(), Error> {
     for file in parts.values() {
-        for block in unread(file) {
+        for block in file.unread() {
             check(store, &part_key(prefix, file.id)?, block).await?;
         }
     }
@@ -58,12 +58,6 @@ pub(super) fn spawn(live: &Arc<Live>, parts: Arc<PartSet>) {
             live.damaged(error);
         }
     }));
-}
-
-fn unread(file: &PartFile) -> impl Iterator<Item = &BlockInfo> {
-    let blocks = file.container.directory().blocks().iter();
-    blocks
-        .filter(|block| block.length > EAGER_BYTES_MAX && !file.container.is_verified(&block.name))
 }
 
 async fn check(store: &dyn BlobStore, key: &BlobKey, block: &BlockInfo) -> Result<(), Error> {

@@ -10,6 +10,7 @@ mod catalog;
 mod conceal;
 mod crash;
 mod fault;
+mod paging;
 mod snapshot;
 mod sync;
 mod timeout;

@@ -195,7 +195,7 @@ impl VectorsBuilder {
         match &mut self.arrays {
             Arrays::Dense(rows) => match vector {
                 Some(Incoming::Raw(Vector::Dense(given))) => rows.push(given),
-                Some(Incoming::Stored(StoredRow::Dense(stored))) => rows.push_stored(stored),
+                Some(Incoming::Stored(StoredRow::Dense(stored))) => rows.push_stored(&stored),
                 Some(Incoming::Raw(_) | Incoming::Stored(_)) => unchecked(),
                 None => rows.push_zeros(),
             },
@@ -203,7 +203,7 @@ impl VectorsBuilder {
                 match vector {
                     Some(Incoming::Raw(Vector::Multi(given))) => rows.push(given.flat()),
                     Some(Incoming::Raw(Vector::Dense(given))) => rows.push(given),
-                    Some(Incoming::Stored(StoredRow::Multi(stored))) => rows.push_stored(stored),
+                    Some(Incoming::Stored(StoredRow::Multi(stored))) => rows.push_stored(&stored),
                     Some(Incoming::Raw(_) | Incoming::Stored(_)) => unchecked(),
                     None => {}
                 }

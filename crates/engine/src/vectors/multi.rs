@@ -1,5 +1,6 @@
 //! Several rows per point, and their comparison.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use bytes::Bytes;
@@ -48,7 +49,7 @@ impl MultiRows {
     }
 
     pub(crate) fn bytes_len(&self) -> usize {
-        self.all.bytes().len() + self.ends.bytes().len()
+        self.all.bytes_len() + self.ends.bytes().len()
     }
 
     fn span(&self, row: RowId) -> Range<usize> {
@@ -56,10 +57,8 @@ impl MultiRows {
     }
 
     /// The rows of `row` as stored.
-    pub(crate) fn stored(&self, row: RowId) -> &[u8] {
-        let bytes = self.dim() * self.all.element().bytes();
-        let Range { start, end } = self.span(row);
-        &self.all.bytes()[start * bytes..end * bytes]
+    pub(crate) fn stored(&self, row: RowId) -> Cow<'_, [u8]> {
+        self.all.stored_rows(self.span(row))
     }
 
     /// The rows of `row`, row-major.

@@ -35,6 +35,16 @@ pub enum ContainerError {
         /// Its name.
         name: String,
     },
+    /// The bytes of a page contradict its checksum.
+    #[error(
+        "page {at} of block `{name}` of the part file is damaged: it does not match its checksum"
+    )]
+    Page {
+        /// Name of the block.
+        name: String,
+        /// Which page of it.
+        at: u64,
+    },
     /// Bytes between blocks are not zero.
     #[error("the part file is damaged between its blocks, at byte {at}")]
     Padding {
@@ -56,6 +66,7 @@ impl From<ContainerError> for model::Error {
             ContainerError::NoTrailer
             | ContainerError::Directory
             | ContainerError::Block { .. }
+            | ContainerError::Page { .. }
             | ContainerError::Padding { .. }
             | ContainerError::NoBlock { .. } => model::ErrorKind::Corrupt,
         };
@@ -155,6 +166,22 @@ impl Directory {
         out.extend_from_slice(&0_u32.to_le_bytes());
         out.extend_from_slice(MAGIC);
         out
+    }
+
+    /// CRC32C of the whole file if it is sound, put together from those of its blocks.
+    pub fn checksum(&self) -> u32 {
+        let mut crc = 0;
+        let mut end = 0;
+        let pad = |crc, from: u64, to: u64| {
+            crc32c::crc32c_append(crc, &[0; ALIGNMENT][..(to - from) as usize])
+        };
+        for block in &self.blocks {
+            crc = pad(crc, end, block.offset);
+            crc = crc32c::crc32c_combine(crc, block.crc, block.length as usize);
+            end = block.offset + block.length;
+        }
+        crc = pad(crc, end, self.start);
+        crc32c::crc32c_append(crc, &Self::encode(&self.blocks, self.start))
     }
 
     /// All blocks in file order.

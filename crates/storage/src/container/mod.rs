@@ -15,11 +15,16 @@
 //! [`Container::verify`]. Reading 94 MB of mapped vectors only to check them would cost more than
 //! a whole start may take and would pull every page into memory, so rows are opened unverified and
 //! checked in the background; graphs and directories, whose every number is trusted, are not.
+//!
+//! A block that is never read whole has a second one beside it with a checksum for each of its
+//! pages ([`PageSums`]).
 
 mod directory;
+mod page_sums;
 mod reader;
 mod writer;
 
 pub use directory::{BlockInfo, BlockSum, ContainerError, Directory, TRAILER_BYTES, TailRead};
+pub use page_sums::{PAGE_BYTES, PageSums, page_sums, sums_name};
 pub use reader::{Container, EAGER_BYTES_MAX};
 pub use writer::{BlockName, SINGLE, pack};
