@@ -55,7 +55,7 @@ impl Engine {
         let store = Arc::new(JsBlobs::new(store));
         let config = Config {
             database: Options {
-                reader: read_only.then(Reader::default),
+                read_only,
                 ..Options::default()
             },
             gateway: gateway::Config {

@@ -116,7 +116,7 @@ impl Live {
     pub(crate) fn status(&self, engine: Status) -> Status {
         match self.damage.get().or_else(|| self.journal.read_only()) {
             // Nothing is wrong with a copy that is only read, and nothing will be done about it.
-            Some(_) if self.shared.options.reader.is_some() && self.damage.get().is_none() => {
+            Some(_) if self.shared.options.read_only && self.damage.get().is_none() => {
                 Status::Ready
             }
             Some(reason) => Status::ReadOnly(reason.message.clone()),

@@ -75,7 +75,7 @@ impl Database {
             let host = Arc::clone(&shared.host);
             let catalog = match damage {
                 Some(reason) => Journal::open_read_only(host, view, reason),
-                None if shared.options.reader.is_some() => Journal::open_reader(host, view),
+                None if shared.options.read_only => Journal::open_reader(host, view),
                 None => Journal::open(
                     host,
                     view,

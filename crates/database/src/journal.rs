@@ -29,11 +29,12 @@ use queue::{Physical, Queue, Write};
 /// A value that changes only by logged changes, and physically without being changed.
 pub(crate) trait State: Clone + Send + Sync + 'static {
     /// What one caller asks for, all or none.
-    type Change: Send + 'static;
+    type Change: Send + Sync + 'static;
     /// What the caller is told.
     type Answer: Send + 'static;
 
-    /// The value after `change`. Pure: replaying a log must give the same value again.
+    /// The value after `change`. Pure: replaying a log must give the same value again. Called
+    /// inside [`pages::complete`](crate::pages::complete).
     fn apply(&self, change: &Self::Change) -> Result<(Self, Self::Answer), Error>;
 
     /// The same value, laid out better for those who come next; `None` when it is well as it is.

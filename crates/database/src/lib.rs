@@ -41,6 +41,6 @@ mod sync;
 
 pub use database::{Database, Pinned};
 pub use host::Host;
-pub use options::{Options, Paging, Placing, Reader};
+pub use options::{Options, Paging, Placing};
 pub use stats::{CollectionStats, CommitStats, DatabaseStats, JobStats, UpkeepStats};
 pub use sync::{SyncProgress, list_objects, sync};

@@ -52,7 +52,7 @@ impl Lookups {
             self.resolve(&searched, &mut resolved)?;
             Ok(resolved)
         };
-        *search = pages::complete(database.shared.page_bytes_max(), resolved).await?;
+        *search = pages::complete(resolved).await?;
         Ok(())
     }
 

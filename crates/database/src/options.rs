@@ -23,22 +23,17 @@ pub struct Options {
     /// A part file that no checkpoint names is removed when it is older than so many
     /// milliseconds: longer than any job takes, since another process may be building it.
     pub orphan_grace_ms: u64,
-    /// Set: nothing is written to the store, no background work is done, and every change is
-    /// refused. For a copy that belongs to somebody else.
-    pub reader: Option<Reader>,
+    /// Whether nothing is written to the store, no background work is done, and every change is
+    /// refused: for a copy that belongs to somebody else.
+    pub read_only: bool,
+    /// How rows are read from a store that cannot map; `None`: they are all in memory.
+    pub paging: Option<Paging>,
     /// Where the bytes of a collection should live.
     pub placing: Placing,
 }
 
-/// How a database is read that is open for reading only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct Reader {
-    /// `None`: everything that the store cannot map is in memory.
-    pub paging: Option<Paging>,
-}
-
-/// How a reader without much memory treats rows: those that a search compares are read when it
-/// does.
+/// How rows are treated where there is not much memory: those that a search compares are read when
+/// it does. Segments whose rows are read so are not rewritten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Paging {
     /// The vectors of a field with a graph are read by pages when they take more bytes than this
@@ -46,8 +41,8 @@ pub struct Paging {
     pub above_bytes: u64,
     /// Bytes of pages that are kept for the next searches.
     pub cache_bytes: u64,
-    /// Most bytes of pages that one query may look at; those that look at more are refused.
-    pub query_bytes_max: u64,
+    /// Most bytes of pages that one query or write may look at; what looks at more is refused.
+    pub call_bytes_max: u64,
 }
 
 /// Tells where the bytes of a collection of a schema should live.
@@ -82,13 +77,6 @@ impl fmt::Debug for Placing {
     }
 }
 
-impl Options {
-    /// How rows are read that do not all lie in memory, if there are to be such.
-    pub(crate) fn paging(&self) -> Option<Paging> {
-        self.reader.and_then(|reader| reader.paging)
-    }
-}
-
 impl Default for Options {
     fn default() -> Self {
         Self {
@@ -98,7 +86,8 @@ impl Default for Options {
             checkpoints_kept: 2,
             log_tail_max: 256,
             orphan_grace_ms: 3_600_000,
-            reader: None,
+            read_only: false,
+            paging: None,
             placing: Placing::default(),
         }
     }

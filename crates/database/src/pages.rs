@@ -18,6 +18,8 @@ use model::{Error, ErrorKind, Subject};
 use storage::container::{PAGE_BYTES, PageSums};
 use storage::{Access, BlobKey, BlobStore, GetOptions, Slice, Ulid};
 
+use crate::options::Paging;
+
 /// Reads of one query that wait for the store at once: as many as an edge worker may have open.
 const READS_AT_ONCE: usize = 6;
 
@@ -36,6 +38,8 @@ struct PageKey {
 #[derive(Debug)]
 pub(crate) struct PageCache {
     bytes_max: u64,
+    /// Most bytes that one call of the engine may look at.
+    call_bytes_max: u64,
     kept: Mutex<Kept>,
 }
 
@@ -46,14 +50,17 @@ struct Kept {
 }
 
 impl PageCache {
-    /// An empty cache of at most so many bytes.
-    pub(crate) fn new(bytes_max: u64) -> Self {
+    /// An empty cache.
+    pub(crate) fn new(paging: Option<Paging>) -> Self {
         let kept = Kept {
             pages: LruCache::unbounded(),
             bytes: 0,
         };
-        let kept = Mutex::new(kept);
-        Self { bytes_max, kept }
+        Self {
+            bytes_max: paging.map_or(0, |paging| paging.cache_bytes),
+            call_bytes_max: paging.map_or(0, |paging| paging.call_bytes_max),
+            kept: Mutex::new(kept),
+        }
     }
 
     fn get(&self, key: &PageKey) -> Option<Bytes> {
@@ -221,10 +228,24 @@ impl Asked {
 /// What `ask` answers once every row that it looks at is at hand. It is called again until it is.
 ///
 /// # Errors
-/// Those of `ask`. `Unsupported` when it looks at more than `bytes_max` bytes of pages. Those of
-/// the store; `Corrupt` when a page is damaged.
-pub(crate) async fn complete<T>(
-    bytes_max: u64,
+/// Those of `ask`. `Unsupported` when it looks at more bytes of pages than a call may
+/// ([`Paging::call_bytes_max`]). Those of the store; `Corrupt` when a page is damaged.
+pub(crate) async fn complete<T>(ask: impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
+    complete_within(None, ask).await
+}
+
+/// As [`complete`], whatever it takes: for changes that are in the log.
+///
+/// # Errors
+/// As [`complete`], but for `Unsupported`.
+pub(crate) async fn complete_at_any_cost<T>(
+    ask: impl FnMut() -> Result<T, Error>,
+) -> Result<T, Error> {
+    complete_within(Some(u64::MAX), ask).await
+}
+
+async fn complete_within<T>(
+    bytes_max: Option<u64>,
     mut ask: impl FnMut() -> Result<T, Error>,
 ) -> Result<T, Error> {
     let mut held = HashMap::new();
@@ -236,9 +257,10 @@ pub(crate) async fn complete<T>(
         });
         let answer = ask();
         let asked = ASKED.take();
-        if asked.missing.is_empty() {
+        let Some((_, missing)) = asked.missing.first_key_value() else {
             return answer;
-        }
+        };
+        let bytes_max = bytes_max.unwrap_or(missing.0.cache.call_bytes_max);
         held = asked.held;
         let pages = (held.len() + asked.missing.len()) as u64;
         if pages * PAGE_BYTES > bytes_max {
@@ -275,8 +297,8 @@ fn runs(missing: BTreeMap<PageKey, PagedBlock>) -> Vec<(PagedBlock, Range<u64>)>
 fn too_many(bytes: u64, bytes_max: u64) -> Error {
     let mib = |bytes: u64| bytes.div_ceil(1 << 20);
     let message = format!(
-        "the query compares more rows than this reader may load for one: {} MiB of {} MiB; \
-         search without `exact`, or ask for fewer points",
+        "this looks at more rows than may be loaded at once where memory is short: {} MiB of \
+         {} MiB; search without `exact`, or ask for fewer points",
         mib(bytes),
         mib(bytes_max)
     );

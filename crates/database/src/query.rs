@@ -58,7 +58,7 @@ impl<'a> Asked<'a> {
 
     /// What `ask` answers once every row that it looks at is at hand.
     async fn ask<T>(self, ask: impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
-        pages::complete(self.database.shared.page_bytes_max(), ask).await
+        pages::complete(ask).await
     }
 
     /// The newest state of a collection as this query sees it.
@@ -208,7 +208,7 @@ async fn scored(
 ) -> Result<Reply, Error> {
     let shared = &database.shared;
     let scored = || collection.search(search, &shared.scratch);
-    let scored = pages::complete(shared.page_bytes_max(), scored).await;
+    let scored = pages::complete(scored).await;
     scored.map(Reply::Scored)
 }
 

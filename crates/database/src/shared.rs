@@ -26,8 +26,7 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(store: Arc<dyn BlobStore>, host: Arc<dyn Host>, options: Options) -> Self {
         let permits = Permits::new(options.heavy_jobs_max.max(1));
-        let cache_bytes = options.paging().map_or(0, |paging| paging.cache_bytes);
-        let pages = Arc::new(PageCache::new(cache_bytes));
+        let pages = Arc::new(PageCache::new(options.paging));
         let (scratch, closing) = (engine::ScratchPool::default(), AtomicBool::new(false));
         Self {
             store,
@@ -39,12 +38,6 @@ impl Shared {
             pages,
             closing,
         }
-    }
-
-    /// Most bytes of pages that one query may look at.
-    pub(crate) fn page_bytes_max(&self) -> u64 {
-        let paging = self.options.paging();
-        paging.map_or(0, |paging| paging.query_bytes_max)
     }
 
     /// A name that no object had before.

@@ -3,7 +3,8 @@
 //! While writes arrive, only what keeps memory and the number of segments bounded is done. When
 //! they pause, growing rows are sealed, small and hollow segments are merged *before* graphs are
 //! built (so that each row is linked once), and what is missing is built. The jobs end: each leaves
-//! fewer segments, fewer deleted rows or fewer missing parts than it found.
+//! fewer segments, fewer deleted rows or fewer missing parts than it found. Segments whose rows are
+//! read by pages stay as they are.
 
 use std::sync::Arc;
 
@@ -142,7 +143,7 @@ impl Collection {
 
     fn due_vacuum(&self) -> Option<Job> {
         let settings = &self.schema.segments;
-        let hollow = self.sealed.iter().find(|live| {
+        let hollow = self.rewritable().find(|live| {
             let rows = live.segment.block.len();
             let deleted = rows - live.kept_rows();
             rows >= settings.vacuum_rows_min
@@ -154,7 +155,7 @@ impl Collection {
     /// A segment should outweigh all smaller ones together: then a row is rewritten a logarithmic
     /// number of times, and segments are few.
     fn due_merge(&self) -> Option<Job> {
-        let mut by_weight: Vec<&LiveSegment> = self.sealed.iter().collect();
+        let mut by_weight: Vec<&LiveSegment> = self.rewritable().collect();
         by_weight.sort_by_key(|live| std::cmp::Reverse(self.weight(live)));
         for at in 0..by_weight.len().saturating_sub(1) {
             let (heavy, rest) = (self.weight(by_weight[at]), &by_weight[at + 1..]);
@@ -188,12 +189,18 @@ impl Collection {
 
     /// The heaviest segment first: it gains most.
     fn due_graph(&self) -> Option<Job> {
-        let wanting = self.sealed.iter().filter(|live| {
+        let wanting = self.rewritable().filter(|live| {
             let mut fields = 0..self.schema.vectors.len();
             fields.any(|at| wants_index(live, at, &self.schema).is_some())
         });
         let heaviest = wanting.max_by_key(|live| self.weight(live))?;
         Some(self.job(JobKind::Graphs, vec![heaviest.clone()], true))
+    }
+
+    /// Sealed segments all of whose rows are at hand. Who reads rows by pages has not the memory
+    /// to make new segments of them.
+    fn rewritable(&self) -> impl Iterator<Item = &LiveSegment> {
+        self.sealed.iter().filter(|live| !live.segment.is_paged())
     }
 
     fn job(&self, kind: JobKind, sources: Vec<LiveSegment>, graphs: bool) -> Job {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use filter::Column;
+use index::DenseBlock;
 use model::{Error, FieldIndex, FieldPath, Schema};
 use rows::{RowId, RowSet};
 
@@ -13,6 +14,7 @@ use crate::filter_cache::FilterCache;
 use crate::part::{Blocks, PartKind, PartRef, SegmentId};
 use crate::source::Source;
 use crate::vector_index::{VectorIndex, Wanted};
+use crate::vectors::Vectors;
 
 /// Rows and indexes; never changes.
 #[derive(Debug)]
@@ -210,6 +212,12 @@ impl Segment {
             }
             fields
         })
+    }
+
+    /// Whether some rows are read where they are asked for.
+    pub(crate) fn is_paged(&self) -> bool {
+        let mut dense = self.block.vectors.iter().filter_map(Vectors::dense);
+        dense.any(DenseBlock::is_paged)
     }
 
     /// The stored parts.

@@ -118,7 +118,7 @@ async fn recover(
             (content, places)
         }
     };
-    let (content, damage) = replay_onto(shared, content, &mut replay).await?;
+    let (content, damage) = replay_onto(content, &mut replay).await?;
     let checkpointed = checkpoint.map_or(0, |checkpoint| checkpoint.position.n);
     Ok(Recovered {
         content,
@@ -144,7 +144,7 @@ fn assemble(
         let live = live.clone();
         let journal = match damage {
             Some(reason) => Journal::open_read_only(host, view, reason),
-            None if shared.options.reader.is_some() => Journal::open_reader(host, view),
+            None if shared.options.read_only => Journal::open_reader(host, view),
             None => Journal::open(
                 host,
                 view,
@@ -201,7 +201,7 @@ async fn restore(
     let prefix = collection_prefix(registered.id);
     let places = Places::of(shared, placed_by.unwrap_or(&state.schema));
     let (prefix, placed) = (&prefix, &places);
-    let paging = shared.options.paging().filter(|_| !shared.store.maps());
+    let paging = shared.options.paging.filter(|_| !shared.store.maps());
     let schema = &state.schema;
     let files = state.segments.iter().flat_map(|segment| {
         let ranges = paging.map(|paging| Ranges::of(shared, prefix, paging, segment, schema));
@@ -230,11 +230,9 @@ async fn restore(
 
 /// Applies the rest of the log. Gives the last good state and, if the log is damaged, how.
 async fn replay_onto(
-    shared: &Shared,
     mut content: Content,
     replay: &mut Replay,
 ) -> Result<(Content, Option<Error>), Error> {
-    let bytes_max = shared.page_bytes_max();
     loop {
         let entry = match replay.next().await {
             Ok(None) => return Ok((content, None)),
@@ -242,7 +240,7 @@ async fn replay_onto(
             Err(damage @ LogError::Damaged(_)) => return Ok((content, Some(damage.into()))),
             Err(error) => return Err(error.into()),
         };
-        match pages::complete(bytes_max, || apply(&content, &entry)).await {
+        match pages::complete_at_any_cost(|| apply(&content, &entry)).await {
             Ok(next) => content = next,
             // The bytes are what was written, and still it cannot be done again: a defect, or a
             // newer Skerry. Stopping here loses nothing that was not lost already.

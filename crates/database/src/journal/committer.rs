@@ -9,6 +9,7 @@ use storage::log::{EntryKind, Log, LogError, Nonce, Position};
 
 use super::queue::{Next, Physical, Write};
 use super::{Cause, Journal, State};
+use crate::pages;
 
 /// Pauses before asking again whether an entry was written; then the callers are told that it is
 /// unknown. Half a second in all: a store that is down makes writes fail soon.
@@ -93,7 +94,7 @@ impl<S: State> Committer<S> {
             reply,
         } in batch
         {
-            match state.apply(&change) {
+            match pages::complete(|| state.apply(&change)).await {
                 Ok((next, answer)) => {
                     state = next;
                     items.append(&mut encoded);

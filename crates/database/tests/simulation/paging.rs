@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use database::{Options, Paging, Reader};
+use database::{Options, Paging};
 use model::query::{PayloadSelect, VectorSelect};
 use model::{
     BoxFuture, Command, Dim, ErrorKind, FieldPath, Filter, Groups, LookupFrom, Object, Point,
@@ -145,18 +145,19 @@ fn stored() -> Arc<Counted> {
     store
 }
 
-fn reader(store: &Arc<Counted>, query_bytes_max: u64) -> World {
+fn reader(store: &Arc<Counted>, call_bytes_max: u64) -> World {
     let paging = Paging {
         above_bytes: 1 << 20,
         cache_bytes: 4 << 20,
-        query_bytes_max,
+        call_bytes_max,
     };
     open(store, Some(paging))
 }
 
 fn open(store: &Arc<Counted>, paging: Option<Paging>) -> World {
     let options = Options {
-        reader: Some(Reader { paging }),
+        read_only: true,
+        paging,
         ..Options::default()
     };
     World::open_with(store.clone(), 2, options).unwrap()
@@ -428,4 +429,89 @@ fn truncated_and_swapped_part_files_do_not_open() {
     // The ids, which are read when the collection is opened.
     let head = |store: &Counted, key: &BlobKey| store.objects.corrupt(key, 128);
     assert_eq!(kind(&head), ErrorKind::Corrupt);
+}
+
+#[test]
+fn a_writer_by_pages_changes_rows_and_leaves_their_segments_alone() {
+    let store = stored();
+    let paging = Paging {
+        above_bytes: 1 << 20,
+        cache_bytes: 4 << 20,
+        call_bytes_max: 1 << 20,
+    };
+    let options = Options {
+        paging: Some(paging),
+        ..Options::default()
+    };
+    let world = World::open_with(store.clone(), 3, options).unwrap();
+    let tag = |target| WriteOp::SetPayload {
+        target,
+        payload: [("tag", Value::Int(1))].into_iter().collect(),
+        at: None,
+    };
+    // Rows of these points lie on as many pages.
+    let some = (0..40).map(|at| PointId::Num(at * 100)).collect();
+    world.write("a", vec![tag(Target::Ids(some))]).unwrap();
+    let refused = world.write("a", vec![tag(Target::Filter(Filter::All(Vec::new())))]);
+    assert_eq!(refused.unwrap_err().kind, ErrorKind::Unsupported);
+    let few = (4_000..4_030).map(PointId::Num).collect();
+    world
+        .write(
+            "a",
+            vec![WriteOp::Delete {
+                target: Target::Ids(few),
+            }],
+        )
+        .unwrap();
+    let most = (100..4_000)
+        .filter(|id| id % 100 != 0)
+        .map(PointId::Num)
+        .collect();
+    world
+        .write(
+            "a",
+            vec![WriteOp::Delete {
+                target: Target::Ids(most),
+            }],
+        )
+        .unwrap();
+    let points = (10_000..11_500).map(point).collect();
+    let new = WriteOp::Upsert {
+        points,
+        mode: UpsertMode::Upsert,
+        condition: None,
+    };
+    world.write("a", vec![new]).unwrap();
+    let rows = store.rows();
+    world.host.run_until_idle();
+    assert_eq!(
+        store.rows(),
+        rows,
+        "two thirds are deleted, and it is not rewritten"
+    );
+    let info = world.info("a");
+    assert_eq!(info.segments, 2, "what is new is sealed: {info:?}");
+    let page = |world: &World| {
+        world.query(Query::Scroll {
+            collection: at("a"),
+            filter: equals("tag", 1),
+            from: None,
+            limit: 100,
+            order_by: None,
+            select: Select {
+                payload: PayloadSelect::All,
+                vectors: VectorSelect::All,
+            },
+        })
+    };
+    let Ok(Reply::Page { records, .. }) = page(&world) else {
+        panic!("a page is read");
+    };
+    assert_eq!(records.len(), 40);
+    // All rows are at hand again, so the segment is made anew.
+    let whole = World::open_with(store.clone(), 4, Options::default()).unwrap();
+    assert_eq!(page(&whole), page(&world));
+    whole.host.run_until_idle();
+    assert!(!store.objects.keys().contains(&rows.to_string()) || store.rows() != rows);
+    assert_eq!(page(&whole), page(&world));
 }

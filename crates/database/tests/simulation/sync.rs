@@ -68,7 +68,7 @@ fn contents(store: Arc<dyn BlobStore>, name: &str) -> Contents {
 fn read(store: &Arc<MapStore>, name: &str) -> Option<Contents> {
     let before = store.keys();
     let options = Options {
-        reader: Some(database::Reader::default()),
+        read_only: true,
         ..small()
     };
     let world = World::open_with(store.clone(), 4, options).unwrap();
