@@ -31,6 +31,13 @@ export interface EngineOptions {
     module?: URL | BufferSource | WebAssembly.Module | Response;
     /** The interface of paths without a prefix; `qdrant` unless given. */
     root?: string;
+    /**
+     * Of vectors that have an index and take more than 4 MiB in a segment, read only those that a
+     * search compares, when it does: a large collection opens sooner and takes a third of the
+     * memory, a search may wait for the store, and an `exact` one of more than 24 MiB is refused.
+     * Unless given: so for `openRemote`, not so for `open`.
+     */
+    paged?: boolean;
     signal?: AbortSignal;
 }
 

@@ -61,10 +61,10 @@ async function openStore(kind, name) {
     }
 }
 
-async function openOn(store, { readOnly = false, root = 'qdrant', module, signal }) {
+async function openOn(store, { readOnly = false, paged = false, root = 'qdrant', module, signal }) {
     try {
         await load(module);
-        const engine = await Engine.open(store, readOnly, root);
+        const engine = await Engine.open(store, readOnly, paged, root);
         signal?.throwIfAborted();
         return new Database(engine, store);
     } catch (error) {
@@ -83,7 +83,7 @@ export async function open({ store, name = 'default', ...options } = {}) {
 
 export async function openRemote(url, options = {}) {
     const store = await HttpStore.open(url, options);
-    return openOn(store, { ...options, readOnly: true });
+    return openOn(store, { paged: true, ...options, readOnly: true });
 }
 
 export async function destroy({ store, name = 'default' } = {}) {
@@ -120,6 +120,14 @@ export class Database {
         });
         answer.free();
         return response;
+    }
+
+    /** Fetches all that is not in the browser's cache, so that nothing needs the network any more. */
+    async download({ signal } = {}) {
+        if (!(this.#store instanceof HttpStore)) {
+            throw new SkerryError('unsupported', 'only what was opened by its address is downloaded');
+        }
+        await this.#store.download(signal);
     }
 
     #exchange(method, url, headers, body, signal) {

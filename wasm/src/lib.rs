@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use app::gateway::{self, Listener, Mount};
 use app::model::ErrorKind;
-use app::{App, Config, Options};
+use app::{App, Config, Options, Paging};
 use bytes::Bytes;
 use js_sys::{Array, Error as JsError, JsString, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
@@ -47,15 +47,22 @@ pub struct Answer {
 #[wasm_bindgen]
 impl Engine {
     /// Opens the database in `store`, or begins one there. One that is opened for reading only
-    /// writes nothing to the store, and refuses every change.
+    /// writes nothing to the store, and refuses every change. With `paged`, of large indexed
+    /// vectors only those are read that searches compare.
     ///
     /// # Errors
     /// What the store says; a damaged catalog.
-    pub async fn open(store: JsStore, read_only: bool, root: String) -> Result<Engine, JsValue> {
+    pub async fn open(
+        store: JsStore,
+        read_only: bool,
+        paged: bool,
+        root: String,
+    ) -> Result<Engine, JsValue> {
         let store = Arc::new(JsBlobs::new(store));
         let config = Config {
             database: Options {
                 read_only,
+                paging: paged.then(Paging::default),
                 ..Options::default()
             },
             gateway: gateway::Config {

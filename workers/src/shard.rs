@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use app::gateway::{self, Keys, Listener, Mount};
 use app::model::{CollectionRef, DatabaseName, Executor, Query, Reply};
-use app::{App, Config, Database, Host};
+use app::{App, Config, Database, Host, Options, Paging};
 use futures::lock::Mutex;
 use worker::{DurableObject, Env, Request, Response, Result, State, durable_object};
 
@@ -82,6 +82,10 @@ impl Shard {
             Some(_) | None => keys,
         };
         let config = Config {
+            database: Options {
+                paging: Some(Paging::default()),
+                ..Options::default()
+            },
             gateway: gateway::Config {
                 keys,
                 ..gateway::Config::default()

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 pub use database::{
-    CollectionStats, CommitStats, Database, DatabaseStats, Host, JobStats, Options, Placing,
-    SyncProgress, UpkeepStats, list_objects, sync,
+    CollectionStats, CommitStats, Database, DatabaseStats, Host, JobStats, Options, Paging,
+    Placing, SyncProgress, UpkeepStats, list_objects, sync,
 };
 pub use dialects::all as dialects;
 pub use gateway;
@@ -17,7 +17,7 @@ pub use model::{BoxFuture, CollectionName, Error, Status};
 pub use storage;
 pub use storage::BlobStore;
 
-use gateway::{Context, Files, Gateway};
+use gateway::{Context, Files, Gateway, Resources};
 
 /// Settings of an [`App`].
 #[derive(Clone)]
@@ -35,22 +35,22 @@ pub struct Config {
 }
 
 impl Default for Config {
-    /// No keys, usual limits, no files, a host that tells nothing and is always ready.
+    /// No keys, usual limits, no files, a host that tells little and is always ready.
     fn default() -> Self {
         Self {
             database: Options::default(),
             gateway: gateway::Config::default(),
             build: Build::default(),
-            metrics: Arc::new(Silent),
+            metrics: Arc::new(Terse),
             files: None,
         }
     }
 }
 
-/// A host that tells nothing about itself.
-struct Silent;
+/// A host that tells of itself what any can.
+struct Terse;
 
-impl MetricsSource for Silent {
+impl MetricsSource for Terse {
     fn metrics(&self) -> String {
         String::new()
     }
@@ -58,6 +58,24 @@ impl MetricsSource for Silent {
     fn is_ready(&self) -> bool {
         true
     }
+
+    fn resources(&self) -> Resources {
+        Resources {
+            resident_bytes: module_bytes(),
+            ..Resources::default()
+        }
+    }
+}
+
+/// Bytes of the memory of this module of WebAssembly, if it is one.
+fn module_bytes() -> Option<u64> {
+    /// As WebAssembly has it.
+    #[cfg(target_family = "wasm")]
+    const PAGE_BYTES: u64 = 64 << 10;
+    #[cfg(target_family = "wasm")]
+    return Some(core::arch::wasm32::memory_size::<0>() as u64 * PAGE_BYTES);
+    #[cfg(not(target_family = "wasm"))]
+    None
 }
 
 /// The clock of the database's host, as the gateway wants it.

@@ -9,6 +9,7 @@
 //! | [`parts`] | part files in the store: written, and opened to where they should live |
 //! | [`part_file`] | an open part file and its blocks |
 //! | [`ranges`] | part files of which only parts are read |
+//! | [`follow`] | a collection that another process writes |
 //! | [`recover`] | from checkpoint and log to a state |
 //! | [`scrub`] | checks what opening leaves unread |
 //! | [`upkeep`] | the background loop: what is to be done next |
@@ -18,6 +19,7 @@
 
 mod attach;
 pub(crate) mod content;
+mod follow;
 pub(crate) mod freeze;
 pub(crate) mod garbage;
 pub(crate) mod handle;
@@ -41,6 +43,7 @@ use crate::journal::{Cause, Journal};
 use crate::shared::Shared;
 use crate::stats::CollectionStats;
 use content::Content;
+use follow::Follower;
 use upkeep::Upkeep;
 
 /// An open collection.
@@ -52,6 +55,8 @@ pub(crate) struct Live {
     prefix: BlobKey,
     journal: Arc<Journal<Content>>,
     upkeep: Upkeep,
+    /// Of a database that is open for reading only.
+    follower: Option<Follower>,
     /// What a check of the stored rows found, once it found damage.
     damage: OnceLock<Error>,
 }

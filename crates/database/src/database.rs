@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use futures::future::{Either, join_all, select};
+use futures::future::{Either, join_all, select, try_join, try_join_all};
 use model::{
     AliasChange, Archive, ArchiveOf, BoxFuture, ByteSource, CollectionName, CollectionRef, Command,
     DatabaseName, Error, ErrorKind, Executor, Outcome, Query, Reply, Schema, SnapshotRecovery,
     Subject, Visibility, WriteOp,
 };
 use storage::codec::{self, CatalogChange};
-use storage::log::{EntryKind, Log, LogError, Recovery, Replay};
+use storage::log::{EntryKind, Log, LogError, Origin, Recovery, Replay};
 use storage::{BlobStore, Ulid};
 
 use crate::catalog::{Catalog, Registered};
@@ -33,6 +33,8 @@ pub struct Database {
     pub(crate) shared: Arc<Shared>,
     pub(crate) catalog: Arc<Journal<Catalog>>,
     pub(crate) housekeeping: Housekeeping,
+    /// Where a reader has its catalog from.
+    origin: Mutex<Origin>,
     /// Collections that have been used, by identity.
     handles: Mutex<BTreeMap<Ulid, Arc<Handle>>>,
 }
@@ -52,23 +54,14 @@ impl Database {
         options: Options,
     ) -> Result<Arc<Self>, Error> {
         let shared = Arc::new(Shared::new(store, host, options));
-        let recovery = Log::recover(Arc::clone(&shared.store), catalog_prefix()).await?;
-        let Recovery {
-            checkpoint,
-            mut replay,
-            ..
-        } = recovery;
-        let state = match &checkpoint {
-            Some(checkpoint) => Catalog::decode(&checkpoint.payload)?,
-            None => Catalog::default(),
-        };
-        let (state, damage) = replay_onto(state, &mut replay).await?;
-        let view = View {
-            state,
-            position: *replay.position(),
-        };
+        let CatalogRead {
+            view,
+            damage,
+            replay,
+            checkpointed,
+        } = read_catalog(&shared).await?;
         shared.pins.keep(view.state.pins());
-        let checkpointed = checkpoint.map_or(0, |checkpoint| checkpoint.position.n);
+        let origin = Mutex::new(replay.origin());
         let database = Arc::new_cyclic(|database: &Weak<Self>| {
             let me = database.clone();
             let database = database.clone();
@@ -95,6 +88,7 @@ impl Database {
                 shared,
                 catalog,
                 housekeeping,
+                origin,
                 handles: Mutex::default(),
             }
         });
@@ -120,15 +114,67 @@ impl Database {
         self.shared.store.sync().await.map_err(Error::from)
     }
 
+    /// Reads what other processes have written since, of the catalog and of every collection that
+    /// is open; for a database that is open for reading only, others are at their newest state
+    /// always. What was acknowledged before the call is seen by every query after it.
+    ///
+    /// # Errors
+    /// Those of the store; `Corrupt`. What could not be read stays as it was.
+    pub async fn catch_up(&self) -> Result<(), Error> {
+        if !self.shared.options.read_only {
+            return Ok(());
+        }
+        let open = self.open_collections();
+        let open = try_join_all(open.iter().map(|live| live.catch_up()));
+        try_join(self.catch_up_catalog(), open).await?;
+        let catalog = &self.catalog.view().state;
+        let mut handles = self.handles();
+        handles.retain(|_, handle| catalog.has(handle.registered()));
+        Ok(())
+    }
+
+    async fn catch_up_catalog(&self) -> Result<(), Error> {
+        let view = self.catalog.view();
+        let origin = || self.origin.lock().unwrap_or_else(PoisonError::into_inner);
+        let (store, from) = (Arc::clone(&self.shared.store), *origin());
+        let mut replay = Replay::resume(store, catalog_prefix(), from, view.position);
+        if let Ok((state, None)) = replay_onto(view.state.clone(), &mut replay).await {
+            self.catalog.advance(state, *replay.position());
+            return Ok(());
+        }
+        // The collector may have overtaken it, which looks like much else.
+        let read = read_catalog(&self.shared).await?;
+        match read.damage {
+            Some(damage) => Err(damage),
+            None => {
+                *origin() = read.replay.origin();
+                self.catalog.advance(read.view.state, read.view.position);
+                Ok(())
+            }
+        }
+    }
+
+    /// Reads the newest checkpoint of every open collection of a reader: parts that its state
+    /// names may be gone.
+    ///
+    /// # Errors
+    /// As [`Database::catch_up`].
+    pub(crate) async fn reload(&self) -> Result<(), Error> {
+        let open = self.open_collections();
+        let reloaded = try_join_all(open.iter().map(|live| live.reload()));
+        reloaded.await.map(|_| ())
+    }
+
+    fn open_collections(&self) -> Vec<Arc<Live>> {
+        let handles = self.handles();
+        let open = handles.values();
+        open.filter_map(|handle| handle.live_if_open().cloned())
+            .collect()
+    }
+
     /// What the database is doing, for metrics.
     pub fn stats(&self) -> DatabaseStats {
-        let open: Vec<Arc<Live>> = {
-            let handles = self.handles();
-            handles
-                .values()
-                .filter_map(|handle| handle.live_if_open().cloned())
-                .collect()
-        };
+        let open = self.open_collections();
         let mut open: Vec<_> = open.iter().map(|live| live.stats()).collect();
         open.sort_by(|a, b| a.name.cmp(&b.name));
         let collections = self.catalog.view().state.collections().count() as u64;
@@ -353,6 +399,38 @@ impl Executor for Database {
     ) -> BoxFuture<'_, Result<Outcome, Error>> {
         Box::pin(self.recover_archive(recovery, archive))
     }
+}
+
+/// The catalog as the store has it.
+struct CatalogRead {
+    view: View<Catalog>,
+    damage: Option<Error>,
+    replay: Replay,
+    /// Last entry of the log before the checkpoint.
+    checkpointed: u64,
+}
+
+async fn read_catalog(shared: &Shared) -> Result<CatalogRead, Error> {
+    let recovery = Log::recover(Arc::clone(&shared.store), catalog_prefix()).await?;
+    let Recovery {
+        checkpoint,
+        mut replay,
+        ..
+    } = recovery;
+    let state = match &checkpoint {
+        Some(checkpoint) => Catalog::decode(&checkpoint.payload)?,
+        None => Catalog::default(),
+    };
+    let (state, damage) = replay_onto(state, &mut replay).await?;
+    Ok(CatalogRead {
+        view: View {
+            state,
+            position: *replay.position(),
+        },
+        damage,
+        replay,
+        checkpointed: checkpoint.map_or(0, |checkpoint| checkpoint.position.n),
+    })
 }
 
 /// Applies the catalog's log. Gives the last good state and, if the log is damaged, how.

@@ -278,6 +278,15 @@ impl<S: State> Journal<S> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Publishes what a reader has read, unless another has come further meanwhile.
+    pub(crate) fn advance(&self, state: S, position: Position) {
+        let new = Arc::new(View { state, position });
+        self.view.rcu(|old| match old.position.n > position.n {
+            true => Arc::clone(old),
+            false => Arc::clone(&new),
+        });
+    }
+
     fn publish(&self, state: S, position: Position, cause: Cause) {
         self.view.store(Arc::new(View { state, position }));
         (self.on_publish)(cause);

@@ -45,6 +45,17 @@ pub struct Paging {
     pub call_bytes_max: u64,
 }
 
+impl Default for Paging {
+    /// For an isolate with 128 MB.
+    fn default() -> Self {
+        Self {
+            above_bytes: 4 << 20,
+            cache_bytes: 16 << 20,
+            call_bytes_max: 24 << 20,
+        }
+    }
+}
+
 /// Tells where the bytes of a collection of a schema should live.
 #[derive(Clone, Copy)]
 pub struct Placing(pub fn(&Schema) -> Placement);

@@ -21,6 +21,20 @@ use crate::pages;
 /// # Errors
 /// As the variant of the query says.
 pub(crate) async fn answer(database: &Database, query: Query) -> Result<Reply, Error> {
+    let options = &database.shared.options;
+    // Only pages are read after a collection was opened.
+    let again = (options.read_only && options.paging.is_some()).then(|| query.clone());
+    match (once(database, query).await, again) {
+        // What looks like damage may be the writer, who has replaced the part meanwhile.
+        (Err(error), Some(again)) if error.kind == ErrorKind::Corrupt => {
+            database.reload().await.map_err(|_| error)?;
+            once(database, again).await
+        }
+        (answer, _) => answer,
+    }
+}
+
+async fn once(database: &Database, query: Query) -> Result<Reply, Error> {
     let Query::Within { ms, query } = query else {
         return in_time(Asked::of(database, ENDLESS), query).await;
     };

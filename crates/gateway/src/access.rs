@@ -14,8 +14,10 @@ pub enum Access {
     Open,
     /// Hold a key. The handler shows no more than the key covers.
     Listed,
-    /// Read points and settings of the collection that the path names.
+    /// Read points of the collection that the path names.
     Read,
+    /// Read its settings and how it is doing, which only its writer knows. As good as [`Self::Read`].
+    Describe,
     /// Read what surrounds that collection: its snapshots, its shards.
     Inspect,
     /// Change points of that collection.
@@ -82,7 +84,10 @@ impl Grant {
     pub fn check(&self, access: Access, collection: Option<&str>) -> Result<(), Denied> {
         let known = match (self, access) {
             (Self::Full, _) | (_, Access::Open | Access::Listed) => return Ok(()),
-            (Self::ReadOnly, Access::Read | Access::Inspect | Access::Observe) => return Ok(()),
+            (
+                Self::ReadOnly,
+                Access::Read | Access::Describe | Access::Inspect | Access::Observe,
+            ) => return Ok(()),
             (Self::ReadOnly, Access::Write | Access::Tend | Access::Manage) => {
                 return Err(Denied::Manage);
             }
@@ -250,6 +255,7 @@ mod tests {
             (Access::Open, [true, true, true, true]),
             (Access::Listed, [true, true, true, true]),
             (Access::Read, [true, true, true, true]),
+            (Access::Describe, [true, true, true, true]),
             (Access::Inspect, [true, true, true, false]),
             (Access::Write, [false, false, true, true]),
             (Access::Tend, [false, false, true, false]),

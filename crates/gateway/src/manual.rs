@@ -10,7 +10,11 @@ pub fn table(dialect: &dyn Dialect) -> String {
     for route in dialect.routes() {
         let key = match route.access {
             Access::Open => "none",
-            Access::Listed | Access::Read | Access::Inspect | Access::Observe => "read",
+            Access::Listed
+            | Access::Read
+            | Access::Describe
+            | Access::Inspect
+            | Access::Observe => "read",
             Access::Write | Access::Tend | Access::Manage => "full",
         };
         let (method, path, doc) = (&route.method, route.path, route.doc);

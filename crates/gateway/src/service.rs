@@ -14,7 +14,7 @@ use crate::router::{Found, Router};
 use crate::unwind::Guarded;
 use crate::{
     Access, Body, Call, Context, Counters, Dialect, Grant, Intake, Keys, Memory, Refusal, Request,
-    Response, cors, path,
+    Response, Route, cors, path,
 };
 
 /// Settings of a gateway.
@@ -321,11 +321,23 @@ impl Listener {
     /// Whether the route of a request takes the body as it comes: a host then must not read it
     /// first.
     pub fn streams(&self, method: &Method, uri: &Uri) -> bool {
+        self.route(method, uri)
+            .is_some_and(|route| route.intake == Intake::Stream)
+    }
+
+    /// Whether a request only reads points of a collection, so that any copy of the database can
+    /// answer it.
+    pub fn reads_points(&self, method: &Method, uri: &Uri) -> bool {
+        self.route(method, uri)
+            .is_some_and(|route| route.access == Access::Read)
+    }
+
+    fn route(&self, method: &Method, uri: &Uri) -> Option<&'static Route> {
         let normal = path::normal(uri.path());
         let (mounted, path) = self.gateway.resolve(self.mount, &normal);
         match mounted.router.find(method, path) {
-            Found::Route { index, .. } => mounted.dialect.routes()[index].intake == Intake::Stream,
-            Found::WrongMethod { .. } | Found::Nothing => false,
+            Found::Route { index, .. } => Some(&mounted.dialect.routes()[index]),
+            Found::WrongMethod { .. } | Found::Nothing => None,
         }
     }
 

@@ -9,6 +9,8 @@ import { resolve } from './bytes.js';
 
 const LIST = 'objects.txt';
 const BLOCK_BYTES = 256 * 1024;
+/** What is not longer is pages of rows, whose neighbours are of no use: it comes alone. */
+const PAGES_BYTES = 64 * 1024;
 /** Blocks that are asked for in one request. */
 const RUN_BLOCKS = 16;
 const REQUESTS_AT_ONCE = 6;
@@ -59,6 +61,9 @@ export class HttpStore {
         const place = resolve(size, offset, length);
         if (place === null) return { bytes: null, size };
         const [start, end] = place;
+        if (end - start <= PAGES_BYTES && size > BLOCK_BYTES) {
+            return { bytes: await this.#pages(key, start, end, size), size };
+        }
         const bytes = new Uint8Array(end - start);
         const first = Math.floor(start / BLOCK_BYTES);
         const last = Math.ceil(end / BLOCK_BYTES);
@@ -70,7 +75,7 @@ export class HttpStore {
         };
         await Promise.all(Array.from({ length: last - first }, async (_, index) => {
             const block = first + index;
-            const kept = await this.#kept(key, block, size);
+            const kept = await this.#keptBlock(key, block, size);
             if (kept === null) missing.push(block);
             else take(block, kept);
         }));
@@ -81,10 +86,39 @@ export class HttpStore {
             for (let index = 0; index < count; index++) {
                 const block = run.subarray(index * BLOCK_BYTES, (index + 1) * BLOCK_BYTES);
                 take(from + index, block);
-                await this.#keep(key, from + index, block);
+                await keepIn(this.#cache, this.#name(key, from + index), block);
             }
         })));
         return { bytes, size };
+    }
+
+    /** Bytes that are wanted without those around them. */
+    async #pages(key, start, end, size) {
+        const name = this.#name(key, `${start}-${end}`);
+        const first = Math.floor(start / BLOCK_BYTES);
+        const [kept, block] = await Promise.all([
+            this.#kept(name, end - start),
+            // One that a download has left.
+            end <= (first + 1) * BLOCK_BYTES ? this.#keptBlock(key, first, size) : null,
+        ]);
+        if (kept !== null) return kept;
+        if (block !== null) return block.subarray(start - first * BLOCK_BYTES, end - first * BLOCK_BYTES);
+        return this.#turn(async () => {
+            const bytes = await this.#range(key, start, end, size);
+            await keepIn(this.#cache, name, bytes);
+            return bytes;
+        });
+    }
+
+    /** Reads all that is not in the cache. */
+    async download(signal) {
+        if (!this.#cache) throw new SkerryError('unsupported', 'there is no cache to download to');
+        for (const [key, size] of this.#objects) {
+            for (let start = 0; start < size; start += RUN_BLOCKS * BLOCK_BYTES) {
+                signal?.throwIfAborted();
+                await this.get(key, start, Math.min(RUN_BLOCKS * BLOCK_BYTES, size - start));
+            }
+        }
     }
 
     async size(key) {
@@ -166,18 +200,18 @@ export class HttpStore {
         return new URL(`${key}?block=${block}${version}`, this.#base);
     }
 
-    async #kept(key, block, size) {
-        const kept = await this.#cache?.match(this.#name(key, block));
+    #keptBlock(key, block, size) {
+        return this.#kept(this.#name(key, block), Math.min(BLOCK_BYTES, size - block * BLOCK_BYTES));
+    }
+
+    async #kept(name, length) {
+        const kept = await this.#cache?.match(name);
         if (!kept) return null;
         const bytes = new Uint8Array(await kept.arrayBuffer());
-        if (bytes.length !== Math.min(BLOCK_BYTES, size - block * BLOCK_BYTES)) return null;
+        if (bytes.length !== length) return null;
         this.#progress.cached += bytes.length;
         this.#tell();
         return bytes;
-    }
-
-    async #keep(key, block, bytes) {
-        await keepIn(this.#cache, this.#name(key, block), bytes);
     }
 
     #tell() {

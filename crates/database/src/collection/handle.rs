@@ -36,6 +36,12 @@ impl Handle {
         if let Some(live) = self.live.get() {
             return Ok(Arc::clone(live));
         }
+        if self.shared.options.read_only {
+            // Nothing is owned, so nobody needs to wait: see `follow`.
+            let live = recover::open(&self.shared, &self.registered).await;
+            let live = live.inspect_err(|error| self.cannot_open(error))?;
+            return Ok(Arc::clone(self.live.get_or_init(|| live)));
+        }
         let closed = self.closed.lock().await;
         if let Some(live) = self.live.get() {
             return Ok(Arc::clone(live));

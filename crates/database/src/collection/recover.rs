@@ -11,6 +11,7 @@ use storage::codec::{self, CollectionState};
 use storage::log::{Entry, EntryKind, Log, LogError, Recovery, Replay};
 
 use super::content::Content;
+use super::follow::Follower;
 use super::garbage::Kept;
 use super::part_file::PartSet;
 use super::parts::{self, Places};
@@ -35,12 +36,13 @@ pub(crate) async fn open(
 ) -> Result<Arc<Live>, Error> {
     let started_us = shared.host.monotonic_us();
     let prefix = collection_prefix(registered.id);
-    let mut recovered = recover(shared, registered, &prefix, None).await?;
+    let none = PartSet::new();
+    let mut recovered = recover(shared, registered, &prefix, None, &none).await?;
     let schema = recovered.content.collection.schema();
     if shared.store.maps() && Places::of(shared, schema) != recovered.places {
         // Settings have changed since the checkpoint, by which its files were opened.
         let schema = Schema::clone(schema);
-        recovered = recover(shared, registered, &prefix, Some(&schema)).await?;
+        recovered = recover(shared, registered, &prefix, Some(&schema), &none).await?;
     }
     let Recovered {
         replayed,
@@ -76,24 +78,25 @@ pub(crate) async fn open(
 }
 
 /// A state that was recovered, and what it was recovered from.
-struct Recovered {
-    content: Content,
+pub(super) struct Recovered {
+    pub(super) content: Content,
     /// Where its part files were opened to.
     places: Places,
-    damage: Option<Error>,
-    replay: Replay,
+    pub(super) damage: Option<Error>,
+    pub(super) replay: Replay,
     /// Log entries after the checkpoint.
     replayed: u64,
     kept: Kept,
 }
 
 /// Recovers the state. Its files are opened to where `placed_by` says; `None`: the schema of the
-/// checkpoint.
-async fn recover(
+/// checkpoint. Those that are in `known` are not opened again.
+pub(super) async fn recover(
     shared: &Shared,
     registered: &Registered,
     prefix: &BlobKey,
     placed_by: Option<&Schema>,
+    known: &PartSet,
 ) -> Result<Recovered, Error> {
     let recovery = Log::recover(Arc::clone(&shared.store), prefix.clone()).await?;
     for key in &recovery.passed_over {
@@ -113,7 +116,7 @@ async fn recover(
         }
         Some(checkpoint) => {
             let payload = &checkpoint.payload;
-            let (content, places) = restore(shared, registered, payload, placed_by).await?;
+            let (content, places) = restore(shared, registered, payload, placed_by, known).await?;
             kept.add(checkpoint.position, content.files());
             (content, places)
         }
@@ -140,6 +143,10 @@ fn assemble(
 ) -> Arc<Live> {
     let host = Arc::clone(&shared.host);
     let upkeep = Upkeep::new(kept, &view.state.files());
+    let follower = shared.options.read_only.then(|| {
+        let registered = registered.clone();
+        Follower::new(registered, &replay, &view.state)
+    });
     Arc::new_cyclic(|live: &std::sync::Weak<Live>| {
         let live = live.clone();
         let journal = match damage {
@@ -163,6 +170,7 @@ fn assemble(
             prefix: collection_prefix(registered.id),
             journal,
             upkeep,
+            follower,
             damage: OnceLock::new(),
         }
     })
@@ -187,7 +195,9 @@ pub(crate) async fn check(
     registered: &Registered,
     payload: &[u8],
 ) -> Result<(), Error> {
-    restore(shared, registered, payload, None).await.map(|_| ())
+    restore(shared, registered, payload, None, &PartSet::new())
+        .await
+        .map(|_| ())
 }
 
 /// The state that a checkpoint holds, its part files opened side by side, and where to.
@@ -196,6 +206,7 @@ async fn restore(
     registered: &Registered,
     payload: &[u8],
     placed_by: Option<&Schema>,
+    known: &PartSet,
 ) -> Result<(Content, Places), Error> {
     let state: CollectionState = codec::from_bytes(payload)?;
     let prefix = collection_prefix(registered.id);
@@ -209,6 +220,9 @@ async fn restore(
         segment.parts.iter().map(move |part| {
             let ranges = Arc::clone(&ranges);
             async move {
+                if let Some(file) = known.get(&part.id) {
+                    return Ok(Arc::clone(file));
+                }
                 let kind = manifest::kind(&part.role);
                 match &*ranges {
                     Some(ranges) => ranges.read(part, &kind).await.map(Arc::new),
@@ -229,7 +243,7 @@ async fn restore(
 }
 
 /// Applies the rest of the log. Gives the last good state and, if the log is damaged, how.
-async fn replay_onto(
+pub(super) async fn replay_onto(
     mut content: Content,
     replay: &mut Replay,
 ) -> Result<(Content, Option<Error>), Error> {

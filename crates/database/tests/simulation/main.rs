@@ -10,6 +10,7 @@ mod catalog;
 mod conceal;
 mod crash;
 mod fault;
+mod follow;
 mod paging;
 mod snapshot;
 mod sync;

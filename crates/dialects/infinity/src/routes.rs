@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use gateway::Access::{Inspect, Listed, Manage, Observe, Read, Tend, Write};
+use gateway::Access::{Describe, Inspect, Listed, Manage, Observe, Read, Tend, Write};
 use gateway::{Intake, Route};
 use http::Method;
 
@@ -56,7 +56,7 @@ fn schema() -> Vec<Route> {
             databases::delete, "Drops a database and its tables"),
         route!(M::GET, "/databases/{database_name}/tables", Observe,
             tables::list, "Names of the tables"),
-        route!(M::GET, "/databases/{database_name}/tables/{table_name}", Read,
+        route!(M::GET, "/databases/{database_name}/tables/{table_name}", Describe,
             tables::show, "A table"),
         route!(M::POST, "/databases/{database_name}/tables/{table_name}", Manage,
             tables::create, "Creates a table"),
@@ -66,7 +66,7 @@ fn schema() -> Vec<Route> {
             tables::tend, "Nothing to do: segments are merged in the background"),
         route!(M::PUT, "/databases/{database_name}/tables/{table_name}/optimize", Tend,
             tables::tend, "Nothing to do: indexes are built in the background"),
-        route!(M::GET, "/databases/{database_name}/tables/{table_name}/columns", Read,
+        route!(M::GET, "/databases/{database_name}/tables/{table_name}/columns", Describe,
             columns::list, "Columns of a table"),
         route!(M::POST, "/databases/{database_name}/tables/{table_name}/columns", Manage,
             columns::add, "Adds columns, with their defaults in every row"),
@@ -133,9 +133,9 @@ fn rows() -> Vec<Route> {
             search::select, "Finds rows; the body says which"),
         route!(M::POST, "/databases/{database_name}/tables/{table_name}/docs/search", Read,
             search::select, "The same, for browsers, whose GET has no body"),
-        route!(M::GET, "/databases/{database_name}/tables/{table_name}/meta", Read,
+        route!(M::GET, "/databases/{database_name}/tables/{table_name}/meta", Describe,
             search::explain, "Says how a search would be done"),
-        route!(M::POST, "/databases/{database_name}/tables/{table_name}/meta", Read,
+        route!(M::POST, "/databases/{database_name}/tables/{table_name}/meta", Describe,
             search::explain, "The same, for browsers"),
         route!(M::PUT, "/databases/{database_name}/tables/{table_name}", Manage,
             portable::import, "Reads rows from a file of the exchange directory"),

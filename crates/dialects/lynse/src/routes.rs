@@ -1,6 +1,6 @@
 //! The table of routes.
 
-use gateway::Access::{Listed, Manage, Observe, Open, Read, Write};
+use gateway::Access::{Describe, Listed, Manage, Observe, Open, Read, Write};
 use gateway::{Intake, Route};
 use http::Method;
 
@@ -48,22 +48,22 @@ pub(crate) const ROUTES: &[Route] = &[
     route!(POST, "/required_collection", Manage,
         collection::require, "Opens a collection, or creates it"),
     route!(POST, "/drop_collection", Manage, collection::drop, "Drops a collection"),
-    route!(POST, "/is_collection_exists", Read,
+    route!(POST, "/is_collection_exists", Describe,
         collection::exists, "Whether a collection exists"),
     route!(POST, "/show_collections", Observe, collection::show, "Names of the collections"),
     route!(POST, "/show_collections_details", Observe,
         collection::show_details, "Collections with shape and settings"),
-    route!(POST, "/collection_shape", Read, collection::shape, "Rows and dimension"),
-    route!(POST, "/stats", Read, collection::stats, "Numbers of rows, index mode, largest id"),
-    route!(POST, "/get_collection_config", Read,
+    route!(POST, "/collection_shape", Describe, collection::shape, "Rows and dimension"),
+    route!(POST, "/stats", Describe, collection::stats, "Numbers of rows, index mode, largest id"),
+    route!(POST, "/get_collection_config", Describe,
         collection::config, "Settings of a collection"),
-    route!(POST, "/get_collection_path", Read, collection::path, "A name for where it is"),
+    route!(POST, "/get_collection_path", Describe, collection::path, "A name for where it is"),
     route!(POST, "/update_description", Manage, collection::describe, "Sets the description"),
     route!(POST, "/update_collection_description", Manage,
         collection::describe, "Sets the description"),
-    route!(POST, "/close_collection", Read, collection::settle, "Waits for nothing"),
-    route!(POST, "/flush", Read, collection::settle, "Waits for nothing: writes are durable"),
-    route!(POST, "/checkpoint", Read,
+    route!(POST, "/close_collection", Describe, collection::settle, "Waits for nothing"),
+    route!(POST, "/flush", Describe, collection::settle, "Waits for nothing: writes are durable"),
+    route!(POST, "/checkpoint", Describe,
         collection::settle, "Waits for nothing: writes are durable"),
     route!(POST, "/snapshot_collection", Manage,
         portable::snapshot, "Writes a snapshot to a new directory"),
@@ -73,7 +73,7 @@ pub(crate) const ROUTES: &[Route] = &[
         portable::export, "Writes rows and fields to a new directory, for any LynseDB"),
     route!(POST, "/import_collection", Manage,
         portable::import, "Reads a collection that was exported"),
-    route!(POST, "/index_mode", Read, collection::index_mode, "Index mode of the vectors"),
+    route!(POST, "/index_mode", Describe, collection::index_mode, "Index mode of the vectors"),
     route!(POST, "/max_id", Read, collection::largest_id, "The largest id that is a number"),
     route!(POST, "/is_id_exists", Read, collection::id_exists, "Whether a point exists"),
     route!(POST, "/list_fields", Read, collection::list_fields, "Names of the fields"),

@@ -1,6 +1,6 @@
 //! The table of routes.
 
-use gateway::Access::{Listed, Manage, Observe, Open, Read, Tend, Write};
+use gateway::Access::{Describe, Listed, Manage, Observe, Open, Read, Tend, Write};
 use gateway::{Intake, Route};
 use http::Method;
 
@@ -53,32 +53,32 @@ pub(crate) const ROUTES: &[Route] = &[
     route!(GET, "/collections", Listed, collections::list, "Collections, page by page"),
     route!(POST, "/collections", Manage, collections::create, "Creates a collection"),
     options!("/collections"),
-    route!(GET, "/collections/{collection_name}", Read,
+    route!(GET, "/collections/{collection_name}", Describe,
         collections::get, "A collection, or what is in its partitions (`info=stat`)"),
     route!(DELETE, "/collections/{collection_name}", Manage,
         collections::delete, "Drops a collection"),
     options!("/collections/{collection_name}"),
-    route!(GET, "/collections/{collection_name}/indexes", Read,
+    route!(GET, "/collections/{collection_name}/indexes", Describe,
         indexes::get, "The index of a collection"),
     route!(POST, "/collections/{collection_name}/indexes", Tend,
         indexes::create, "Chooses the index"),
     route!(DELETE, "/collections/{collection_name}/indexes", Tend,
         indexes::delete, "Goes back to exact scans"),
     options!("/collections/{collection_name}/indexes"),
-    route!(GET, "/collections/{collection_name}/partitions", Read,
+    route!(GET, "/collections/{collection_name}/partitions", Describe,
         partitions::list, "Partitions, page by page"),
     route!(POST, "/collections/{collection_name}/partitions", Tend,
         partitions::create, "Creates a partition"),
     route!(DELETE, "/collections/{collection_name}/partitions", Tend,
         partitions::delete, "Drops a partition with its vectors"),
     options!("/collections/{collection_name}/partitions"),
-    route!(GET, "/collections/{collection_name}/segments", Read,
+    route!(GET, "/collections/{collection_name}/segments", Describe,
         segments::list, "Segments, page by page"),
-    route!(GET, "/collections/{collection_name}/segments/{segment_name}/ids", Read,
+    route!(GET, "/collections/{collection_name}/segments/{segment_name}/ids", Describe,
         segments::ids, "Ids in a segment, page by page"),
-    route!(GET, "/collections/{collection_name}/segments/{segment_name}/vectors", Read,
+    route!(GET, "/collections/{collection_name}/segments/{segment_name}/vectors", Describe,
         segments::vectors, "Vectors in a segment, page by page"),
-    route!(GET, "/collections/{collection_name}/segments/{segment_name}/{info}", Read,
+    route!(GET, "/collections/{collection_name}/segments/{segment_name}/{info}", Describe,
         segments::other, "`null`"),
     route!(GET, "/collections/{collection_name}/vectors", Read,
         vectors::get, "Vectors by id"),

@@ -1,6 +1,6 @@
 //! The table of routes.
 
-use gateway::Access::{Inspect, Listed, Manage, Observe, Open, Read, Tend, Write};
+use gateway::Access::{Describe, Inspect, Listed, Manage, Observe, Open, Read, Tend, Write};
 use gateway::{Intake, Route};
 use http::Method;
 
@@ -77,7 +77,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route!(GET, "/collections", Listed, collections::list, "Names of the collections"),
     route!(POST, "/collections/aliases", Manage,
         aliases::change, "Creates, deletes and renames aliases"),
-    route!(GET, "/collections/{collection_name}", Read,
+    route!(GET, "/collections/{collection_name}", Describe,
         collections::get, "State and settings of a collection"),
     route!(PUT, "/collections/{collection_name}", Manage,
         collections::create, "Creates a collection"),
@@ -85,9 +85,9 @@ pub(crate) const ROUTES: &[Route] = &[
         collections::update, "Changes settings"),
     route!(DELETE, "/collections/{collection_name}", Manage,
         collections::delete, "Drops a collection and its aliases"),
-    route!(GET, "/collections/{collection_name}/exists", Read,
+    route!(GET, "/collections/{collection_name}/exists", Describe,
         collections::exists, "Whether a collection exists"),
-    route!(GET, "/collections/{collection_name}/aliases", Read,
+    route!(GET, "/collections/{collection_name}/aliases", Describe,
         aliases::of_collection, "Aliases of one collection"),
     route!(GET, "/collections/{collection_name}/cluster", Inspect,
         service::of_collection, "The one shard of a collection"),

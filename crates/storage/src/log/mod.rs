@@ -31,7 +31,7 @@ pub use begin::begin;
 pub use boundary::Boundary;
 pub use entry::{Entry, EntryDefect, EntryKind, Link, Nonce, Position};
 pub use error::{Damage, LogError};
-pub use replay::Replay;
+pub use replay::{Origin, Replay};
 
 pub(crate) use boundary::FOLDER as BOUNDARY;
 pub(crate) use entry::Fields;

@@ -36,6 +36,13 @@ pub struct Replay {
     outcome: Outcome,
 }
 
+/// What a replay that goes on later must know of its beginning.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin {
+    boundary: Boundary,
+    start: Position,
+}
+
 #[derive(Clone)]
 enum Outcome {
     Reading,
@@ -78,6 +85,34 @@ impl Replay {
             fetches: FuturesOrdered::new(),
             outcome: Outcome::Reading,
         })
+    }
+
+    /// Goes on after `position`, to which a replay of this origin came.
+    pub fn resume(
+        store: Arc<dyn BlobStore>,
+        prefix: BlobKey,
+        origin: Origin,
+        position: Position,
+    ) -> Self {
+        Self {
+            store,
+            prefix,
+            boundary: origin.boundary,
+            start: origin.start,
+            position,
+            listed: position.n,
+            asked: position.n,
+            fetches: FuturesOrdered::new(),
+            outcome: Outcome::Reading,
+        }
+    }
+
+    /// For [`Replay::resume`].
+    pub fn origin(&self) -> Origin {
+        Origin {
+            boundary: self.boundary,
+            start: self.start,
+        }
     }
 
     /// The place after the last entry that was returned.
