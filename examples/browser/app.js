@@ -146,6 +146,8 @@ async function start() {
     tell('Choose a package: the search compares the meaning of descriptions, not their words.');
     const wanted = decodeURIComponent(location.hash.slice(1));
     if (wanted) await show(wanted);
+    // What no search has asked for yet, so that the next visit needs no network.
+    await database.download();
 }
 
 start().catch((error) => {

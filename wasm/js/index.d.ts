@@ -23,6 +23,8 @@ export interface Store {
     /** Keys that start with `prefix`, with their sizes. */
     list(prefix: string): Promise<[key: string, size: number][]>;
     delete(key: string): Promise<void>;
+    /** What `get` gave of these bytes was damaged: a store that keeps copies drops them. */
+    forget?(key: string, offset: number, length: number): Promise<void>;
     close(): Promise<void>;
 }
 
@@ -137,6 +139,11 @@ export class Database {
      * given). Gives what undoes it.
      */
     serve(prefix?: string): () => void;
+    /**
+     * Fetches all of what was opened by `openRemote` that is not in the browser's cache yet; then it
+     * needs no network any more, whatever is searched.
+     */
+    download(options?: CallOptions): Promise<void>;
     /** A route of the HTTP interface below `/qdrant`: its body and its `result`. */
     call(method: string, path: string, body?: unknown, options?: CallOptions): Promise<any>;
     collections(options?: CallOptions): Promise<string[]>;

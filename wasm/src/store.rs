@@ -43,6 +43,15 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     async fn list(this: &JsStore, prefix: &str) -> Result<JsValue, JsValue>;
 
+    /// What the last `get` of this range gave was damaged. Stores that keep no copies need not have it.
+    #[wasm_bindgen(method, catch)]
+    async fn forget(
+        this: &JsStore,
+        key: &str,
+        offset: f64,
+        length: f64,
+    ) -> Result<JsValue, JsValue>;
+
     #[wasm_bindgen(method, catch)]
     async fn delete(this: &JsStore, key: &str) -> Result<JsValue, JsValue>;
 
@@ -77,12 +86,10 @@ impl JsBlobs {
     }
 
     async fn get_slice(&self, key: &BlobKey, slice: Slice) -> Result<Blob, BlobError> {
-        let (offset, length) = match slice {
-            Slice::All => (0.0, -1.0),
-            Slice::Range { offset, length } => (offset as f64, length as f64),
-            Slice::Tail(0) => return self.get_nothing(key).await,
-            Slice::Tail(length) => (-(length as f64), -1.0),
-        };
+        if slice == Slice::Tail(0) {
+            return self.get_nothing(key).await;
+        }
+        let (offset, length) = numbers(slice);
         let found = self.0.get(key.as_str(), offset, length).await;
         let found = found.map_err(|cause| failed(key, &cause))?;
         let found = found.ok_or_else(|| BlobError::not_found(key))?;
@@ -142,6 +149,15 @@ impl JsBlobs {
     }
 }
 
+/// A slice as JavaScript is told it.
+fn numbers(slice: Slice) -> (f64, f64) {
+    match slice {
+        Slice::All => (0.0, -1.0),
+        Slice::Range { offset, length } => (offset as f64, length as f64),
+        Slice::Tail(length) => (-(length as f64), -1.0),
+    }
+}
+
 /// The bytes in memory of the module, aligned as a store has to give them; the one copy.
 fn taken_over(bytes: &Uint8Array, offset: u64) -> Bytes {
     let lead = (offset % ALIGNMENT as u64) as usize;
@@ -177,6 +193,16 @@ impl BlobStore for JsBlobs {
         options: ListOptions<'a>,
     ) -> BoxFuture<'a, Result<Vec<BlobMeta>, BlobError>> {
         Box::pin(SendWrapper::new(self.listed(options)))
+    }
+
+    fn forget<'a>(&'a self, key: &'a BlobKey, slice: Slice) -> BoxFuture<'a, ()> {
+        let forgotten = async move {
+            let (offset, length) = numbers(slice);
+            // A store without copies has no such method. What cannot be dropped is found damaged
+            // again, and said.
+            let _ = self.0.forget(key.as_str(), offset, length).await;
+        };
+        Box::pin(SendWrapper::new(forgotten))
     }
 
     fn delete<'a>(&'a self, key: &'a BlobKey) -> BoxFuture<'a, Result<(), BlobError>> {

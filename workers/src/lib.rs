@@ -1,10 +1,14 @@
-//! Skerry as an edge worker: R2 is the store, a Durable Object is its one writer.
+//! Skerry as an edge worker: R2 is the store, a Durable Object is its one writer, and whoever asks
+//! for points is answered where the request arrives.
 //!
 //! | where | what |
 //! |---|---|
 //! | this file | what the platform calls: requests and the clock |
-//! | `shard` | the Durable Object: a database and its gateway |
+//! | `shard` | the Durable Object: the database that is written |
+//! | `reader` | a copy of it that is read, in every isolate |
+//! | `open` | a database and its gateway, of either kind |
 //! | `r2` | a bucket as a `BlobStore` |
+//! | `cached` | the same, with what never changes in the platform's cache |
 //! | `host` | clock, chance and tasks of an isolate |
 //! | `exchange` | requests and responses, from and to the platform's |
 //!
@@ -13,9 +17,12 @@
 // An adapter is where chance comes from.
 #![allow(clippy::disallowed_methods)]
 
+mod cached;
 mod exchange;
 mod host;
+mod open;
 mod r2;
+mod reader;
 mod shard;
 
 use worker::{
@@ -35,10 +42,13 @@ fn shard(env: &Env) -> Result<Stub> {
     env.durable_object(SHARD)?.get_by_name(SHARD_NAME)
 }
 
-/// Hands a request to the shard and its answer back.
+/// Answers what only reads points, and hands all else to the shard.
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response> {
-    shard(&env)?.fetch_with_request(request).await
+    match reader::for_request(&env, &request).await {
+        Some(reader) => exchange::answer(&reader.listener, request).await,
+        None => shard(&env)?.fetch_with_request(request).await,
+    }
 }
 
 /// Wakes the shard, which seals, merges, indexes and removes what is due.

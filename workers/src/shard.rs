@@ -6,37 +6,17 @@
 
 use std::sync::Arc;
 
-use app::gateway::{self, Keys, Listener, Mount};
+use app::Host;
 use app::model::{CollectionRef, DatabaseName, Executor, Query, Reply};
-use app::{App, Config, Database, Host, Options, Paging};
 use futures::lock::Mutex;
 use worker::{DurableObject, Env, Request, Response, Result, State, durable_object};
 
 use crate::exchange;
-use crate::host::Isolate;
+use crate::open::Open;
 use crate::r2::R2Blobs;
 
 /// The binding of the bucket in `wrangler.toml`.
-const BUCKET: &str = "BUCKET";
-
-/// The variable that names the dialect of paths without a prefix.
-const ROOT: &str = "SKERRY_ROOT";
-
-/// Secrets that a deployment may set.
-const API_KEY: &str = "SKERRY_API_KEY";
-const ALT_API_KEY: &str = "SKERRY_ALT_API_KEY";
-const READ_ONLY_API_KEY: &str = "SKERRY_READ_ONLY_API_KEY";
-
-/// Whether tokens that a key has signed are taken: `true`, or not set.
-const JWT_RBAC: &str = "SKERRY_JWT_RBAC";
-
-/// An open database in front of its bucket.
-#[derive(Clone)]
-struct Open {
-    database: Arc<Database>,
-    listener: Listener,
-    host: Arc<Isolate>,
-}
+pub(crate) const BUCKET: &str = "BUCKET";
 
 /// The Durable Object.
 #[durable_object(fetch)]
@@ -73,52 +53,9 @@ impl Shard {
             return Ok(open.clone());
         }
         let store = Arc::new(R2Blobs::new(self.env.bucket(BUCKET)?));
-        let host = Arc::new(Isolate::default());
-        let secret = |name| self.env.secret(name).ok().map(|secret| secret.to_string());
-        let keys = Keys::new(secret(API_KEY), secret(READ_ONLY_API_KEY))
-            .with_alternative(secret(ALT_API_KEY));
-        let keys = match secret(JWT_RBAC).as_deref() {
-            Some("true") => keys.with_tokens(),
-            Some(_) | None => keys,
-        };
-        let config = Config {
-            database: Options {
-                paging: Some(Paging::default()),
-                ..Options::default()
-            },
-            gateway: gateway::Config {
-                keys,
-                ..gateway::Config::default()
-            },
-            ..Config::default()
-        };
-        let app = App::open(store, Arc::clone(&host) as _, config)
-            .await
-            .map_err(|error| worker::Error::RustError(error.to_string()))?;
-        let listener = app
-            .gateway()
-            .listener(Mount::Prefixed { root: self.root()? });
-        let open = Open {
-            database: app.database(),
-            listener: listener.expect("the root is a dialect of this build"),
-            host,
-        };
+        let open = Open::new(&self.env, store, false).await?;
         *slot = Some(open.clone());
         Ok(open)
-    }
-
-    /// The dialect of paths without a prefix.
-    fn root(&self) -> Result<&'static str> {
-        let names = app::dialect_names();
-        let Ok(wanted) = self.env.var(ROOT) else {
-            return Ok(names[0]);
-        };
-        let wanted = wanted.to_string();
-        let found = names.iter().find(|name| **name == wanted);
-        found.copied().ok_or_else(|| {
-            let known = names.join(", ");
-            worker::Error::RustError(format!("{ROOT} is `{wanted}`, but must be one of {known}"))
-        })
     }
 }
 

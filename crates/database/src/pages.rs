@@ -146,20 +146,29 @@ impl PagedBlock {
             length: end - start,
         };
         let access = Access::Resident;
-        let read = store.get(key, GetOptions { slice, access }).await?;
-        let page = |at: u64| {
+        let place = |at: u64| {
             let Range { start: from, end } = sums.place(at);
-            let page = read
-                .bytes
-                .slice((from - start) as usize..(end - start) as usize);
-            let damaged = |damage| Error::corrupt(format!("`{key}` is corrupt: {damage}"));
-            sums.check(at, &page).map_err(damaged)?;
-            // A copy of its own: the rest of the run goes when its other pages go.
-            let page = Bytes::copy_from_slice(&page);
-            cache.put(self.page_key(at), page.clone());
-            Ok((self.page_key(at), page))
+            (from - start) as usize..(end - start) as usize
         };
-        run.map(page).collect()
+        let get = || store.get(key, GetOptions { slice, access });
+        let check = |bytes: &Bytes| {
+            let mut pages = run.clone();
+            pages.try_for_each(|at| sums.check(at, &bytes[place(at)]))
+        };
+        let mut bytes = get().await?.bytes;
+        if check(&bytes).is_err() {
+            store.forget(key, slice).await;
+            bytes = get().await?.bytes;
+        }
+        let damaged = |damage| Error::corrupt(format!("`{key}` is corrupt: {damage}"));
+        check(&bytes).map_err(damaged)?;
+        let pages = run.map(|at| {
+            // A copy of its own: the rest of the run goes when its other pages go.
+            let page = Bytes::copy_from_slice(&bytes[place(at)]);
+            cache.put(self.page_key(at), page.clone());
+            (self.page_key(at), page)
+        });
+        Ok(pages.collect())
     }
 }
 

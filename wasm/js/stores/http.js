@@ -95,19 +95,40 @@ export class HttpStore {
     /** Bytes that are wanted without those around them. */
     async #pages(key, start, end, size) {
         const name = this.#name(key, `${start}-${end}`);
-        const first = Math.floor(start / BLOCK_BYTES);
-        const [kept, block] = await Promise.all([
-            this.#kept(name, end - start),
-            // One that a download has left.
-            end <= (first + 1) * BLOCK_BYTES ? this.#keptBlock(key, first, size) : null,
-        ]);
+        const kept = await this.#kept(name, end - start);
         if (kept !== null) return kept;
-        if (block !== null) return block.subarray(start - first * BLOCK_BYTES, end - first * BLOCK_BYTES);
+        // What a download has left; the range may lie across two blocks.
+        const first = Math.floor(start / BLOCK_BYTES);
+        const blocks = await Promise.all(Array.from(
+            { length: Math.ceil(end / BLOCK_BYTES) - first },
+            (_, index) => this.#keptBlock(key, first + index, size),
+        ));
+        if (blocks.every((block) => block !== null)) {
+            const bytes = new Uint8Array(end - start);
+            for (const [index, block] of blocks.entries()) {
+                const at = (first + index) * BLOCK_BYTES - start;
+                bytes.set(block.subarray(Math.max(0, -at), bytes.length - at), Math.max(0, at));
+            }
+            return bytes;
+        }
         return this.#turn(async () => {
             const bytes = await this.#range(key, start, end, size);
             await keepIn(this.#cache, name, bytes);
             return bytes;
         });
+    }
+
+    /** What the cache has of these bytes is damaged. */
+    async forget(key, offset, length) {
+        const size = this.#objects.get(key);
+        const place = size === undefined ? null : resolve(size, offset, length);
+        if (place === null || !this.#cache) return;
+        const [start, end] = place;
+        const names = [this.#name(key, `${start}-${end}`)];
+        for (let block = Math.floor(start / BLOCK_BYTES); block * BLOCK_BYTES < end; block++) {
+            names.push(this.#name(key, block));
+        }
+        await Promise.all(names.map((name) => this.#cache.delete(name)));
     }
 
     /** Reads all that is not in the cache. */

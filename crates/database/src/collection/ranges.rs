@@ -130,13 +130,25 @@ impl<'a> Ranges<'a> {
         for run in blocks.chunk_by(adjoin) {
             let (first, last) = (run[0], run[run.len() - 1]);
             let (start, end) = (first.offset, last.offset + last.length);
-            let bytes = range(&*self.shared.store, key, start, end).await?;
-            for block in run {
+            let place = |block: &BlockInfo| {
                 let from = (block.offset - start) as usize;
-                let bytes = bytes.slice(from..from + block.length as usize);
-                block.check(&bytes)?;
-                read.push((block.name.clone(), bytes));
+                from..from + block.length as usize
+            };
+            let check = |bytes: &Bytes| {
+                let mut blocks = run.iter();
+                blocks.try_for_each(|block| block.check(&bytes[place(block)]))
+            };
+            let store = &*self.shared.store;
+            let mut bytes = range(store, key, start, end).await?;
+            if check(&bytes).is_err() {
+                for slice in slices(start, end) {
+                    store.forget(key, slice).await;
+                }
+                bytes = range(store, key, start, end).await?;
             }
+            check(&bytes)?;
+            let blocks = run.iter();
+            read.extend(blocks.map(|block| (block.name.clone(), bytes.slice(place(block)))));
         }
         Ok(read)
     }
@@ -144,22 +156,31 @@ impl<'a> Ranges<'a> {
 
 /// The bytes of an object from `start`, a multiple of the alignment, to `end`.
 async fn range(store: &dyn BlobStore, key: &BlobKey, start: u64, end: u64) -> Result<Bytes, Error> {
-    let get = |offset: u64| {
-        let length = READ_BYTES.min(end - offset);
-        let slice = Slice::Range { offset, length };
-        let access = Access::Resident;
-        store.get(key, GetOptions { slice, access })
-    };
+    let access = Access::Resident;
+    let get = |slice| store.get(key, GetOptions { slice, access });
     if end - start <= READ_BYTES {
-        return Ok(get(start).await?.bytes);
+        // An empty block is read too: it must lie inside the object.
+        let slice = Slice::Range {
+            offset: start,
+            length: end - start,
+        };
+        return Ok(get(slice).await?.bytes);
     }
     let mut buffer = AlignedBuffer::zeroed((end - start) as usize);
-    let mut offset = start;
-    while offset < end {
-        let piece = get(offset).await?.bytes;
-        let at = (offset - start) as usize;
+    let mut at = 0;
+    for slice in slices(start, end) {
+        let piece = get(slice).await?.bytes;
         buffer.as_mut_slice()[at..at + piece.len()].copy_from_slice(&piece);
-        offset += piece.len() as u64;
+        at += piece.len();
     }
     Ok(buffer.freeze())
+}
+
+/// The reads that `range` makes.
+fn slices(start: u64, end: u64) -> impl Iterator<Item = Slice> {
+    let starts = (start..end).step_by(READ_BYTES as usize);
+    starts.map(move |offset| Slice::Range {
+        offset,
+        length: READ_BYTES.min(end - offset),
+    })
 }
