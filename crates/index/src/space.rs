@@ -77,12 +77,12 @@ impl CodeMeasure for ByDot {
 
     #[inline]
     fn one(kernels: &CodeKernels, bias: i32, query: &[u8], row: &[u8]) -> u32 {
-        near_first((kernels.dot)(query, row), bias)
+        near_first(kernels.dot(query, row), bias)
     }
 
     #[inline]
     fn four(kernels: &CodeKernels, bias: i32, query: &[u8], rows: [&[u8]; 4]) -> [u32; 4] {
-        let [a, b, c, d] = (kernels.dot4)(query, rows);
+        let [a, b, c, d] = kernels.dot4(query, rows);
         [
             near_first(a, bias),
             near_first(b, bias),
@@ -110,12 +110,12 @@ impl CodeMeasure for ByL2 {
 
     #[inline]
     fn one(kernels: &CodeKernels, _bias: i32, query: &[u8], row: &[u8]) -> u32 {
-        (kernels.squared_l2)(query, row)
+        kernels.squared_l2(query, row)
     }
 
     #[inline]
     fn four(kernels: &CodeKernels, _bias: i32, query: &[u8], rows: [&[u8]; 4]) -> [u32; 4] {
-        (kernels.squared_l2x4)(query, rows)
+        kernels.squared_l2x4(query, rows)
     }
 }
 
@@ -126,12 +126,12 @@ impl CodeMeasure for ByL1 {
 
     #[inline]
     fn one(kernels: &CodeKernels, _bias: i32, query: &[u8], row: &[u8]) -> u32 {
-        (kernels.l1)(query, row)
+        kernels.l1(query, row)
     }
 
     #[inline]
     fn four(kernels: &CodeKernels, _bias: i32, query: &[u8], rows: [&[u8]; 4]) -> [u32; 4] {
-        (kernels.l1x4)(query, rows)
+        kernels.l1x4(query, rows)
     }
 }
 

@@ -54,6 +54,73 @@ impl CodeKernels {
     }
 }
 
+/// Whether this build has one level only: then a kernel need not be called through a pointer, and
+/// a walk contains it. In WebAssembly such a call costs as much as a short row.
+const ONE_LEVEL: bool = cfg!(not(target_arch = "x86_64"));
+
+/// The fields of the same names, called in the cheapest way.
+impl CodeKernels {
+    /// As the field.
+    #[inline]
+    #[must_use]
+    pub fn dot(&self, query: &[u8], row: &[u8]) -> i32 {
+        match ONE_LEVEL {
+            true => portable(query, [row], dot_step)[0],
+            false => (self.dot)(query, row),
+        }
+    }
+
+    /// As the field.
+    #[inline]
+    #[must_use]
+    pub fn dot4(&self, query: &[u8], rows: [&[u8]; 4]) -> [i32; 4] {
+        match ONE_LEVEL {
+            true => portable(query, rows, dot_step),
+            false => (self.dot4)(query, rows),
+        }
+    }
+
+    /// As the field.
+    #[inline]
+    #[must_use]
+    pub fn squared_l2(&self, query: &[u8], row: &[u8]) -> u32 {
+        match ONE_LEVEL {
+            true => portable(query, [row], squared_l2_step)[0] as u32,
+            false => (self.squared_l2)(query, row),
+        }
+    }
+
+    /// As the field.
+    #[inline]
+    #[must_use]
+    pub fn squared_l2x4(&self, query: &[u8], rows: [&[u8]; 4]) -> [u32; 4] {
+        match ONE_LEVEL {
+            true => portable(query, rows, squared_l2_step).map(|sum| sum as u32),
+            false => (self.squared_l2x4)(query, rows),
+        }
+    }
+
+    /// As the field.
+    #[inline]
+    #[must_use]
+    pub fn l1(&self, query: &[u8], row: &[u8]) -> u32 {
+        match ONE_LEVEL {
+            true => portable(query, [row], l1_step)[0] as u32,
+            false => (self.l1)(query, row),
+        }
+    }
+
+    /// As the field.
+    #[inline]
+    #[must_use]
+    pub fn l1x4(&self, query: &[u8], rows: [&[u8]; 4]) -> [u32; 4] {
+        match ONE_LEVEL {
+            true => portable(query, rows, l1_step).map(|sum| sum as u32),
+            false => (self.l1x4)(query, rows),
+        }
+    }
+}
+
 /// Panics unless `rows` can be compared with `query`: the unsafe twins rely on it.
 #[inline(always)]
 pub(crate) fn check<const N: usize>(query: &[u8], rows: [&[u8]; N]) -> usize {
@@ -94,12 +161,14 @@ fn portable<const N: usize>(
     rows: [&[u8]; N],
     step: impl Fn(i16x8, i16x8) -> wide::i32x4,
 ) -> [i32; N] {
-    let len = check(query, rows);
+    check(query, rows);
     let mut sums = [wide::i32x4::ZERO; N];
-    for at in (0..len).step_by(16) {
-        let q = bytemuck::pod_read_unaligned(&query[at..at + 16]);
+    // Chunks of a constant size, so that nothing is checked inside the loop.
+    let rows = rows.map(|row| row.as_chunks::<16>().0);
+    for (at, q) in query.as_chunks::<16>().0.iter().enumerate() {
+        let q = bytemuck::cast(*q);
         for (sum, row) in sums.iter_mut().zip(rows) {
-            *sum += step(q, bytemuck::pod_read_unaligned(&row[at..at + 16]));
+            *sum += step(q, bytemuck::cast(row[at]));
         }
     }
     sums.map(|sum| sum.to_array().into_iter().fold(0, i32::wrapping_add))
