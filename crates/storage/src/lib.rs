@@ -17,6 +17,7 @@ pub mod attached;
 mod blob;
 mod blob_error;
 pub mod checkpoint;
+mod checksum;
 mod chunks;
 pub mod codec;
 pub mod collect;

@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use crate::blob::ALIGNMENT;
+use crate::checksum;
 use crate::log::Fields;
 
 /// Bytes of the fixed trailer that ends every part file.
@@ -238,7 +239,7 @@ impl<'a> BlockSum<'a> {
     /// The next bytes of the block.
     pub fn add(&mut self, bytes: &[u8]) {
         self.length += bytes.len() as u64;
-        self.crc = crc32c::crc32c_append(self.crc, bytes);
+        self.crc = checksum::append(self.crc, bytes);
     }
 
     /// # Errors
