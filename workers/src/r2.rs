@@ -2,12 +2,35 @@
 
 use app::BoxFuture;
 use app::storage::{
-    Blob, BlobError, BlobErrorKind, BlobKey, BlobMeta, BlobStore, Body, GetOptions, ListOptions,
-    PutIf, Slice, realign,
+    ALIGNMENT, Blob, BlobError, BlobErrorKind, BlobKey, BlobMeta, BlobStore, Body, GetOptions,
+    ListOptions, PutIf, Slice, aligned,
 };
 use bytes::Bytes;
+use js_sys::{ArrayBuffer, Object, Reflect, Uint8Array};
+use wasm_bindgen::prelude::*;
 use worker::send::{IntoSendFuture, SendWrapper};
-use worker::{Bucket, Conditional, Range};
+use worker::{Bucket, Conditional};
+
+#[wasm_bindgen]
+extern "C" {
+    /// A bucket as the platform has it. The crate's own way to an object's bytes copies them once
+    /// into a buffer, from which they would have to be copied to where they are aligned.
+    #[wasm_bindgen(js_name = Object)]
+    type Reader;
+
+    #[wasm_bindgen(method, catch)]
+    async fn get(this: &Reader, key: &str, options: &Object) -> Result<Option<Found>, JsValue>;
+
+    /// What `get` gives; `null`: no such object.
+    #[wasm_bindgen(js_name = Object)]
+    type Found;
+
+    #[wasm_bindgen(method, getter)]
+    fn size(this: &Found) -> f64;
+
+    #[wasm_bindgen(method, catch, js_name = arrayBuffer)]
+    async fn array_buffer(this: &Found) -> Result<ArrayBuffer, JsValue>;
+}
 
 /// An R2 bucket. Its creation is atomic, and what was written is seen by every read that begins
 /// later, wherever it runs.
@@ -47,33 +70,36 @@ impl R2Blobs {
             Slice::Range { length: 0, .. } | Slice::Tail(0) => {
                 return self.get_nothing(key, slice).await;
             }
-            Slice::Range { offset, length } => Some(Range::OffsetWithLength { offset, length }),
-            Slice::Tail(suffix) => Some(Range::Suffix { suffix }),
+            Slice::Range { offset, length } => Some(object(&[
+                ("offset", offset as f64),
+                ("length", length as f64),
+            ])),
+            Slice::Tail(suffix) => Some(object(&[("suffix", suffix as f64)])),
         };
-        let mut get = self.0.get(key.as_str());
+        let options = Object::new();
         if let Some(range) = range {
-            get = get.range(range);
+            set(&options, "range", &range);
         }
-        let object = match get.execute().await {
-            Ok(Some(object)) => object,
+        let bucket: &JsValue = self.0.as_ref();
+        let bucket: &Reader = bucket.unchecked_ref();
+        let found = match bucket.get(key.as_str(), &options).await {
+            Ok(Some(found)) => found,
             Ok(None) => return Err(BlobError::not_found(key)),
-            Err(cause) => return self.explain(key, slice, &cause).await,
+            Err(cause) => return self.explain(key, slice, &cause.into()).await,
         };
-        let size = object.size();
-        let bytes = match object.body() {
-            Some(body) => body
-                .bytes()
-                .await
-                .map_err(|cause| unavailable(key, &cause))?,
-            None => return Err(unavailable(key, &"an object without a body")),
-        };
+        let size = found.size() as u64;
+        let bytes = found.array_buffer().await;
+        let bytes = bytes.map_err(|cause| unavailable(key, &worker::Error::from(cause)))?;
+        let bytes = Uint8Array::new(&bytes);
         // A bucket cuts a range at the end of the object.
         let (offset, length) = slice.resolve(size).ok_or_else(|| outside(key, size))?;
-        if bytes.len() as u64 != length {
+        if u64::from(bytes.length()) != length {
             return Err(unavailable(key, &"another number of bytes than asked for"));
         }
+        let lead = (offset % ALIGNMENT as u64) as usize;
+        let whole = aligned(lead + length as usize, |to| bytes.copy_to(&mut to[lead..]));
         Ok(Blob {
-            bytes: realign(Bytes::from(bytes), offset),
+            bytes: whole.slice(lead..),
             offset,
             size,
         })
@@ -183,6 +209,20 @@ impl BlobStore for R2Blobs {
         };
         Box::pin(deleted.into_send())
     }
+}
+
+/// A JavaScript object of these numbers.
+fn object(fields: &[(&str, f64)]) -> Object {
+    let object = Object::new();
+    for &(name, number) in fields {
+        set(&object, name, &number.into());
+    }
+    object
+}
+
+fn set(object: &Object, name: &str, value: &JsValue) {
+    // An object that was just made takes every property.
+    let _ = Reflect::set(object, &name.into(), value);
 }
 
 fn outside(key: &BlobKey, size: u64) -> BlobError {
