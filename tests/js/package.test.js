@@ -81,6 +81,68 @@ describe('the package', () => {
         await db.deleteCollection('near');
     });
 
+    test('searches for many vectors by one call', async () => {
+        const many = await db.createCollection('many', {
+            vectors: { a: { size: 8, distance: 'Cosine' }, b: { size: 4, distance: 'Euclid' } },
+            sparse_vectors: { words: {} },
+        });
+        const all = points(300);
+        await many.upsert(all.map((point, at) => {
+            const { vector: a } = point;
+            // Ids of both kinds, so that some answers have numbers only.
+            const id = at % 50 === 0 ? `00000000-0000-0000-0000-${String(at).padStart(12, '0')}` : at;
+            return { id, vector: { a, b: a.slice(0, 4) } };
+        }));
+        for (const [using, dim] of [['a', 8], ['b', 4]]) {
+            const queries = [1, 50, 77, 299].map((at) => all[at].vector.slice(0, dim));
+            const alone = [];
+            for (const query of queries) alone.push(await many.nearest(query, { limit: 5, using }));
+            assert.equal(alone[1].ids[0], '00000000-0000-0000-0000-000000000050');
+            assert.equal(alone[2].ids[0], 77);
+            const flat = queries.flat();
+            assert.deepEqual(await many.nearestBatch(flat, { limit: 5, using }), alone);
+            const same = await many.nearestBatch(Float32Array.from(flat), { limit: 5, using });
+            assert.deepEqual(same, alone);
+            assert.ok(same.every(({ scores }) => scores instanceof Float32Array));
+        }
+        assert.deepEqual(await many.nearestBatch([], { using: 'a' }), []);
+        const eight = Array(8).fill(1);
+        for (const wrong of [eight.slice(1), [...eight, 1], Array(8).fill(NaN), null, 'abcdefgh']) {
+            await assert.rejects(many.nearestBatch(wrong, { using: 'a' }), { code: 'invalid' });
+        }
+        for (const wrong of [{ limit: 0 }, { ef: 2.5 }, { using: 'words' }, { using: 'x' }, { using: 7 }]) {
+            await assert.rejects(many.nearestBatch(eight, { using: 'a', ...wrong }), { code: 'invalid' });
+        }
+        await assert.rejects(db.collection('absent').nearestBatch(eight), { code: 'not-found' });
+        await db.deleteCollection('many');
+        await assert.rejects(many.nearestBatch(eight, { using: 'a' }), { code: 'not-found' });
+    });
+
+    test('waits for the store where a search has to', async () => {
+        const store = new MemoryStore();
+        const before = await open({ store });
+        const kept = await before.createCollection('kept', { vectors: { size: 8, distance: 'Dot' } });
+        const all = points(50);
+        await kept.upsert(all);
+        const flat = [3, 4].flatMap((at) => all[at].vector);
+        const expected = await kept.nearestBatch(flat);
+        await before.close();
+        await assert.rejects(kept.nearestBatch(flat), { code: 'closed' });
+        const after = await open({ store });
+        const [, batch] = await Promise.all([
+            assert.rejects(after.collection('kept').nearest([1]), { code: 'invalid' }),
+            after.collection('kept').nearestBatch(flat),
+        ]);
+        assert.deepEqual(batch, expected);
+        await after.close();
+        const last = await open({ store });
+        const stop = new AbortController();
+        const asked = last.collection('kept').nearestBatch(flat, { signal: stop.signal });
+        stop.abort();
+        await assert.rejects(asked, { name: 'AbortError' });
+        await last.close();
+    });
+
     test('answers a client library by its handler', async () => {
         const restore = db.intercept('http://skerry.invalid:6333');
         try {

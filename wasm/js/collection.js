@@ -1,5 +1,8 @@
 // One collection: points in, points out.
 
+import { Target } from './engine.js';
+import { SkerryError } from './errors.js';
+
 const BATCH = 256;
 
 /** Between two looks at what the background does. */
@@ -8,6 +11,7 @@ const PAUSE_MS = 50;
 export class Collection {
     #database;
     #path;
+    #targets = new Map();
 
     constructor(database, name) {
         this.#database = database;
@@ -38,8 +42,30 @@ export class Collection {
     }
 
     /** As `search`, of a plain vector: ids and similarities in two arrays, and nothing else. */
-    async nearest(vector, options) {
-        return this.#database.nearest(this.name, vector, options);
+    async nearest(vector, { limit = 10, ef, using = '', signal } = {}) {
+        const query = numbers('a vector', vector);
+        widths(limit, ef);
+        const ask = (engine) => engine.nearest(this.#target(using), query, limit, ef);
+        return unpack(await this.#database.askNow(ask, signal))[0];
+    }
+
+    /** As `nearest`, of several vectors, one behind the other: an answer for each. */
+    async nearestBatch(vectors, { limit = 10, ef, using = '', signal } = {}) {
+        const queries = numbers('what holds several vectors', vectors);
+        widths(limit, ef);
+        const ask = (engine) => engine.nearestBatch(this.#target(using), queries, limit, ef);
+        return unpack(await this.#database.askNow(ask, signal));
+    }
+
+    /** What the engine knows a field of this collection by. */
+    #target(using) {
+        let target = this.#targets.get(using);
+        if (target === undefined) {
+            if (typeof using !== 'string') throw new SkerryError('invalid', 'a field has a name');
+            target = new Target(this.name, using);
+            this.#targets.set(using, target);
+        }
+        return target;
     }
 
     /** Any body of `/points/query`. */
@@ -110,4 +136,42 @@ export class Collection {
             throw new Error(answer?.status?.error ?? `status ${response.status}`);
         }
     }
+}
+
+/** Components as the engine takes them. */
+function numbers(what, given) {
+    if (given instanceof Float32Array) return given;
+    if (Array.isArray(given)) return Float32Array.from(given);
+    throw new SkerryError('invalid', `${what} must be a Float32Array or an array of numbers`);
+}
+
+function widths(limit, ef) {
+    whole('limit', limit);
+    if (ef !== undefined) whole('ef', ef);
+}
+
+/** Refuses what WebAssembly would make some number of. */
+function whole(name, value) {
+    if (!Number.isInteger(value) || value < 1 || value > 0xffffffff) {
+        throw new SkerryError('invalid', `\`${name}\` must be a whole number from 1 to 2^32 - 1`);
+    }
+}
+
+/** What was found for each vector, from the block or the pairs that the engine gives. */
+function unpack(found) {
+    if (!(found instanceof Float64Array)) return found.map(([ids, scores]) => ({ ids, scores }));
+    const answers = [];
+    for (let at = 0; at < found.length;) {
+        const count = found[at];
+        const ids = [];
+        const scores = new Float32Array(count);
+        // By hand: of a few numbers, a copy that a built-in makes costs more than they do.
+        for (let n = 0; n < count; n++) {
+            ids.push(found[at + 1 + n]);
+            scores[n] = found[at + 1 + count + n];
+        }
+        answers.push({ ids, scores });
+        at += 1 + 2 * count;
+    }
+    return answers;
 }

@@ -126,6 +126,20 @@ export interface SearchOptions extends CallOptions {
     withVector?: boolean | string[];
 }
 
+export interface NearestOptions extends CallOptions {
+    limit?: number;
+    /** Candidates of the walk. */
+    ef?: number;
+    /** The field; unless given, the one without a name. */
+    using?: string;
+}
+
+/** Points found, best first: their ids, and at the same places their similarities. */
+export interface Nearest {
+    ids: PointId[];
+    scores: Float32Array;
+}
+
 export class Database {
     /** As the global `fetch`, answered by this database whatever the origin. */
     fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response>;
@@ -169,13 +183,13 @@ export class Collection {
      * nothing written as text. Scores are the engine's similarities, larger is nearer: products and
      * cosines as `search` has them, distances below zero, Euclidean ones squared.
      */
-    nearest(vector: Float32Array | number[], options?: CallOptions & {
-        limit?: number;
-        /** Candidates of the walk. */
-        ef?: number;
-        /** The field; unless given, the one without a name. */
-        using?: string;
-    }): Promise<{ ids: PointId[]; scores: Float32Array }>;
+    nearest(vector: Float32Array | number[], options?: NearestOptions): Promise<Nearest>;
+    /**
+     * As `nearest`, of several vectors, one behind the other in one array: an answer for each, in
+     * their order, all from one state of the collection. The thread does nothing else meanwhile, so
+     * give a tab hundreds at a time, and a web worker thousands.
+     */
+    nearestBatch(vectors: Float32Array | number[], options?: NearestOptions): Promise<Nearest[]>;
     /** Any body of `/points/query`. */
     query(body: Json, options?: CallOptions): Promise<FoundPoint[]>;
     get(ids: PointId[], options?: CallOptions & Pick<SearchOptions, 'withPayload' | 'withVector'>):

@@ -136,8 +136,7 @@ export class Database {
 
     /** What `question` asks of the engine, unless the signal or a trap comes first. */
     async #ask(question, signal) {
-        if (this.#failure) throw this.#failure;
-        if (this.#closed) throw new SkerryError('closed', 'the database is closed');
+        this.#refuse();
         const answering = question(this.#engine);
         const aborted = signal && new Promise((_, reject) => {
             signal.addEventListener('abort', () => reject(signal.reason), { once: true });
@@ -145,15 +144,24 @@ export class Database {
         try {
             return await (aborted ? Promise.race([answering, aborted]) : answering);
         } catch (error) {
-            if (error instanceof WebAssembly.RuntimeError) {
-                // A trap leaves memory in an unknown state. What was acknowledged is in the store.
-                this.#failure = new SkerryError('internal',
-                    `the engine has stopped: ${error.message}; open the database again`, { cause: error });
-                await this.#store.close();
-                throw this.#failure;
-            }
-            throw error;
+            throw await this.#meant(error);
         }
+    }
+
+    /** Throws when there is nothing to ask any more. */
+    #refuse() {
+        if (this.#failure) throw this.#failure;
+        if (this.#closed) throw new SkerryError('closed', 'the database is closed');
+    }
+
+    /** What is told of an error of the engine. */
+    async #meant(error) {
+        if (!(error instanceof WebAssembly.RuntimeError)) return error;
+        // A trap leaves memory in an unknown state. What was acknowledged is in the store.
+        this.#failure = new SkerryError('internal',
+            `the engine has stopped: ${error.message}; open the database again`, { cause: error });
+        await this.#store.close();
+        return this.#failure;
     }
 
     /** A route of the HTTP interface, its body and its result as values. */
@@ -172,19 +180,21 @@ export class Database {
         return JSON.parse(text).result;
     }
 
-    /** Ids and similarities of the points nearest to a vector, by no request at all. */
-    async nearest(collection, vector, { limit = 10, ef, using = '', signal } = {}) {
+    /**
+     * For the typed calls: as `#ask`, of what the engine mostly answers before it returns. Then
+     * that comes and no promise, which would cost as much as a search.
+     */
+    askNow(question, signal) {
         signal?.throwIfAborted();
-        whole('limit', limit);
-        if (ef !== undefined) whole('ef', ef);
-        if (!Array.isArray(vector) && !(vector instanceof Float32Array)) {
-            throw new SkerryError('invalid', 'a vector is a Float32Array or an array of numbers');
+        this.#refuse();
+        let answer;
+        try {
+            answer = question(this.#engine);
+        } catch (error) {
+            return this.#meant(error).then((meant) => { throw meant; });
         }
-        const query = vector instanceof Float32Array ? vector : Float32Array.from(vector);
-        const [ids, scores] = await this.#ask(
-            (engine) => engine.nearest(collection, using, query, limit, ef), signal,
-        );
-        return { ids, scores };
+        // Only what waits for the store can be waited for.
+        return answer instanceof Promise ? this.#ask(() => answer, signal) : answer;
     }
 
     /** Lets requests to `origin` that this page makes with the global `fetch` come here. */
@@ -261,13 +271,6 @@ function plain(value) {
     const copy = {};
     for (const name in value) copy[name] = plain(value[name]);
     return copy;
-}
-
-/** Refuses what WebAssembly would make some number of. */
-function whole(name, value) {
-    if (!Number.isInteger(value) || value < 1 || value > 0xffffffff) {
-        throw new SkerryError('invalid', `\`${name}\` must be a whole number from 1 to 2^32 - 1`);
-    }
 }
 
 /** What an answer of an error says. */
