@@ -1,5 +1,6 @@
 // `node run.js [COUNT] [DIM]`: a native process with the kernels of WebAssembly, then the npm package
-// and its peers in one Chromium, one after the other, each in a page of its own.
+// and its peers in one Chromium, one after the other, each in a page of its own. Like is compared
+// with like: an index alone here and there, and a database here and there.
 // scripts/bench-browser installs what this needs.
 
 import { spawnSync } from 'node:child_process';
@@ -15,7 +16,15 @@ const [count, dim] = [Number(process.argv[2] ?? 10_000), Number(process.argv[3] 
 /** As many as the native benchmark takes of a file: the first tenth of it. */
 const QUERIES = Math.min(2000, Math.floor(Math.round(count * 10 / 9) / 10));
 /** Those of libraries that take no width are measured once. */
-const WIDTHS = { skerry: [16, 32, 64, 128], edgevec: [64], 'hnswlib-wasm': [16, 32, 64, 128], 'voy-search': [0] };
+const EFS = [16, 32, 64, 128];
+const WIDTHS = {
+    'skerry index': EFS, skerry: EFS, 'skerry batch': EFS,
+    edgevec: [64], 'hnswlib-wasm': EFS, 'voy-search': [0],
+};
+/** What each of ours is held against, if there is something. */
+const AGAINST = {
+    'skerry index': 'native index', skerry: 'native database', 'skerry batch': 'native database',
+};
 const here = (path) => new URL(path, import.meta.url).pathname;
 const data = mkdtempSync(join(tmpdir(), 'skerry-bench-'));
 
@@ -41,26 +50,27 @@ function fvecs(...parts) {
     return Buffer.concat(rows.flat());
 }
 
-/** The index of the same vectors in a native process, with the kernels that WebAssembly has. */
+/** The same vectors in a native process, with the kernels that WebAssembly has. */
 function native() {
     const report = join(data, 'native.json');
     const run = spawnSync(here('../../../target/release/skerry-bench'), [
         'index', '--data', join(data, 'all.fvecs'), '--level', 'portable', '--cache', data,
-        '--m', '16', '--ef-construct', '100', '--json', report,
+        '--m', '16', '--ef-construct', '100', '--efs', EFS.join(), '--database', '--json', report,
     ]);
     if (run.status !== 0) throw new Error(`${run.error ?? run.stderr}`);
-    const [{ engines: [{ build_s, points }] }] = JSON.parse(readFileSync(report, 'utf8'));
-    const results = points.filter(({ ef }) => WIDTHS.skerry.includes(ef));
-    return {
+    const [{ engines }] = JSON.parse(readFileSync(report, 'utf8'));
+    const measured = ({ build_s, points }) => ({
         buildMs: 1000 * build_s,
-        results: results.map(({ ef, recall, qps }) => ({ ef, recall, meanMs: 1000 / qps })),
-    };
+        results: points.map(({ ef, recall, qps }) => ({ ef, recall, meanMs: 1000 / qps })),
+    });
+    const [index, database] = engines.map(measured);
+    return { 'native index': index, 'native database': database };
 }
 
 function print(name, measured) {
     for (const { ef, recall, meanMs } of measured.results) {
         console.log([
-            name.padEnd(14), (measured.buildMs / 1000).toFixed(1).padStart(8), `${ef || '-'}`.padStart(6),
+            name.padEnd(15), (measured.buildMs / 1000).toFixed(1).padStart(8), `${ef || '-'}`.padStart(6),
             recall.toFixed(3).padStart(8), meanMs.toFixed(3).padStart(10), (1000 / meanMs).toFixed(0).padStart(11),
         ].join(' '));
     }
@@ -77,11 +87,13 @@ const site = await host([
     ['/node_modules/', here('node_modules')],
     ['/data/', data],
     ['/page.js', here('page.js')],
+    ['/guest.wasm', process.env.SKERRY_GUEST],
 ]);
 const browser = await launch();
 console.log(`${count} vectors of ${dim} components, ${QUERIES} queries, 10 nearest, cosine`);
-console.log('library         build s     ef   recall   ms/query   queries/s');
-print('native', native());
+console.log('library          build s     ef   recall   ms/query   queries/s');
+const all = native();
+for (const [name, measured] of Object.entries(all)) print(name, measured);
 for (const [name, widths] of Object.entries(WIDTHS)) {
     const page = await browser.newPage();
     await page.goto(site.url);
@@ -91,10 +103,17 @@ for (const [name, widths] of Object.entries(WIDTHS)) {
     }, [name, dim, widths]).catch((error) => error);
     await page.close();
     if (measured instanceof Error) {
-        console.log(`${name.padEnd(14)} failed: ${measured.message.split('\n')[0]}`);
+        console.log(`${name.padEnd(15)} failed: ${measured.message.split('\n')[0]}`);
         continue;
     }
     print(name, measured);
+    all[name] = measured;
+}
+for (const [name, other] of Object.entries(AGAINST)) {
+    const shares = all[name]?.results.map(({ ef, meanMs }, at) => (
+        `${(100 * all[other].results[at].meanMs / meanMs).toFixed(0)} % at ${ef}`
+    ));
+    if (shares) console.log(`${name}: of the speed of ${other} ${shares.join(', ')}`);
 }
 await browser.close();
 await site.close();

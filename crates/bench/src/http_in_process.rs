@@ -44,7 +44,7 @@ pub(crate) fn cpu_us(
         let database = app.database();
         let queries: Vec<Query> = dataset
             .each_query()
-            .map(|vector| query(vector, k))
+            .map(|vector| query(vector, k, SearchParams::default()))
             .collect::<Result<_, _>>()?;
         for query in &queries {
             ask(&*database, query.clone()).await?;
@@ -96,7 +96,7 @@ async fn ask(executor: &dyn Executor, query: Query) -> Result<(), model::Error> 
 }
 
 /// What the Qdrant interface makes of the benchmark's requests.
-fn query(vector: &[f32], k: usize) -> Result<Query, model::Error> {
+pub(crate) fn query(vector: &[f32], k: usize, params: SearchParams) -> Result<Query, model::Error> {
     Ok(Query::Search(Box::new(Search {
         collection: CollectionRef::in_default("bench")?,
         rank: Some(Rank::Nearest {
@@ -104,7 +104,7 @@ fn query(vector: &[f32], k: usize) -> Result<Query, model::Error> {
             to: VectorQuery::Vector(Vector::Dense(vector.to_vec())),
         }),
         filter: None,
-        params: SearchParams::default(),
+        params,
         score_bound: None,
         prefetch: Vec::new(),
         lookup_from: None,

@@ -9,10 +9,11 @@ use index::{Allowed, DenseBlock, Hnsw, HnswParams, Probe, Scratch};
 use kernels::Level;
 use serde_json::{Value, json};
 
+use crate::database_bench;
 use crate::dataset::Dataset;
 use crate::filter_bench;
 use crate::peers::{self, PeerResult};
-use crate::sweep::{Point, cpu_seconds, qps_at, sweep};
+use crate::sweep::{Point, Sweep, cpu_seconds, qps_at, sweep};
 use crate::truth;
 
 /// Recalls at which speed is reported.
@@ -49,6 +50,13 @@ pub(crate) struct Arguments {
     /// Passes over the queries per point; their median counts.
     #[arg(long, default_value_t = 5)]
     runs: usize,
+    /// Candidates kept by a walk: all of these are measured, instead of a range until enough is
+    /// found.
+    #[arg(long, value_delimiter = ',')]
+    efs: Vec<usize>,
+    /// Also measure the same searches asked of a database in this process, over a store in memory.
+    #[arg(long)]
+    database: bool,
     /// Neighbours per query.
     #[arg(long, default_value_t = 10)]
     k: usize,
@@ -138,6 +146,17 @@ impl Instructions {
     }
 }
 
+impl Arguments {
+    fn sweep<'a>(&'a self, truth: &'a [u32]) -> Sweep<'a> {
+        Sweep {
+            truth,
+            k: self.k,
+            runs: self.runs,
+            efs: &self.efs,
+        }
+    }
+}
+
 /// One line of the report.
 struct Line {
     name: String,
@@ -191,6 +210,21 @@ fn measure(dataset: &Dataset, arguments: &Arguments) -> Result<Vec<Line>, Box<dy
     for builder in &arguments.builders {
         lines.push(measure_ours(dataset, &block, &truth, *builder, arguments)?);
     }
+    if arguments.database {
+        let settings = database_bench::Settings {
+            m: arguments.m,
+            ef_construct: arguments.ef_construct,
+        };
+        let (build_s, points) =
+            database_bench::measure(dataset, settings, &arguments.sweep(&truth))?;
+        lines.push(Line {
+            name: "skerry database".into(),
+            build_s,
+            // It holds the same index.
+            bytes_per_vector: lines[0].bytes_per_vector,
+            points,
+        });
+    }
     if arguments.peers {
         let folder = arguments.cache.join(&dataset.name);
         peers::write_data(dataset, &truth, &folder)?;
@@ -242,7 +276,8 @@ fn measure_ours(
     let queries: Vec<&[f32]> = dataset.each_query().collect();
     let mut scratch = Scratch::new();
     let k = arguments.k;
-    let points = sweep(&queries, truth, k, arguments.runs, |vector, ef, found| {
+    let what = arguments.sweep(truth);
+    let points = sweep(&queries, &what, |vector, ef, found| {
         let probe = Probe {
             vector,
             k,

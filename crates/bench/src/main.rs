@@ -4,6 +4,7 @@
 //! measure a server process. Figures are worth comparing only
 //! within one run: the same program moves by a fifth between runs on a shared machine.
 
+mod database_bench;
 mod dataset;
 mod filter_bench;
 mod http_in_process;

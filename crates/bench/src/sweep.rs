@@ -30,17 +30,32 @@ pub(crate) struct Point {
     pub(crate) qps: f64,
 }
 
-/// Measures `search(query, ef)` for every `ef`; speed is the median of `runs` passes over all
-/// queries. `truth` holds `k` rows per query; `search` appends the rows it found.
+/// What is measured of a search.
+#[derive(Clone, Copy)]
+pub(crate) struct Sweep<'a> {
+    /// The `k` true neighbours of each query.
+    pub(crate) truth: &'a [u32],
+    /// Neighbours per query.
+    pub(crate) k: usize,
+    /// Passes over all queries; the median of their speeds counts.
+    pub(crate) runs: usize,
+    /// Values of `ef`. Without any: [`EFS`], until enough is found.
+    pub(crate) efs: &'a [usize],
+}
+
+/// Measures `search(query, ef)` for every `ef`; `search` appends the rows it found.
 pub(crate) fn sweep<Q>(
     queries: &[Q],
-    truth: &[u32],
-    k: usize,
-    runs: usize,
+    what: &Sweep<'_>,
     mut search: impl FnMut(&Q, usize, &mut Vec<u32>),
 ) -> Vec<Point> {
+    let Sweep { truth, k, runs, .. } = *what;
+    let (efs, enough) = match what.efs {
+        [] => (&EFS[..], RECALL_ENOUGH),
+        named => (named, f64::INFINITY),
+    };
     let mut points = Vec::new();
-    for ef in EFS {
+    for &ef in efs {
         let mut recall = 0.0;
         let mut speeds = Vec::new();
         let mut found = Vec::new();
@@ -60,7 +75,7 @@ pub(crate) fn sweep<Q>(
             recall,
             qps: median(&mut speeds),
         });
-        if recall >= RECALL_ENOUGH {
+        if recall >= enough {
             break;
         }
     }
@@ -125,14 +140,25 @@ mod tests {
     #[test]
     fn a_sweep_ends_when_everything_is_found() {
         let truth = [0, 1, 2, 3];
-        let points = sweep(&[0_u32, 2], &truth, 2, 3, |query, ef, found| {
+        let mut what = Sweep {
+            truth: &truth,
+            k: 2,
+            runs: 3,
+            efs: &[],
+        };
+        let search = |query: &u32, ef, found: &mut Vec<u32>| {
             found.extend([*query, if ef < 16 { 99 } else { query + 1 }]);
-        });
+        };
+        let points = sweep(&[0, 2], &what, search);
         assert_eq!(
             points.iter().map(|point| point.ef).collect::<Vec<_>>(),
             [10, 12, 14, 16]
         );
         assert_eq!(points[0].recall, 0.5);
         assert_eq!(points[3].recall, 1.0);
+        what.efs = &[16, 10];
+        let points = sweep(&[0, 2], &what, search);
+        assert_eq!(points.len(), 2, "all that were named");
+        assert_eq!(points[1].recall, 0.5);
     }
 }

@@ -8,9 +8,12 @@
 //! |---|---|
 //! | [`cases`] | the cases by name |
 //! | `abi` | how a host outside of Rust runs them (wasm only) |
+//! | `bare` | an index alone, for hosts that measure (wasm only) |
 
 #[cfg(target_family = "wasm")]
 pub mod abi;
+#[cfg(target_family = "wasm")]
+pub mod bare;
 pub mod cases;
 mod noise;
 
