@@ -1,6 +1,6 @@
-// `node run.js [COUNT] [DIM]`: a native process with the kernels of WebAssembly, then the npm package
-// and its peers in one Chromium, one after the other, each in a page of its own. Like is compared
-// with like: an index alone here and there, and a database here and there.
+// `node run.js [COUNT] [DIM] [LIBRARY…]`: a native process with the kernels of WebAssembly, then the
+// npm package and its peers (or those named) in one Chromium, one after the other, each in a page of
+// its own. Like is compared with like: an index alone here and there, and a database here and there.
 // scripts/bench-browser installs what this needs.
 
 import { spawnSync } from 'node:child_process';
@@ -25,6 +25,7 @@ const WIDTHS = {
 const AGAINST = {
     'skerry index': 'native index', skerry: 'native database', 'skerry batch': 'native database',
 };
+const wanted = process.argv.slice(4);
 const here = (path) => new URL(path, import.meta.url).pathname;
 const data = mkdtempSync(join(tmpdir(), 'skerry-bench-'));
 
@@ -95,6 +96,7 @@ console.log('library          build s     ef   recall   ms/query   queries/s');
 const all = native();
 for (const [name, measured] of Object.entries(all)) print(name, measured);
 for (const [name, widths] of Object.entries(WIDTHS)) {
+    if (wanted.length > 0 && !wanted.includes(name)) continue;
     const page = await browser.newPage();
     await page.goto(site.url);
     const measured = await page.evaluate(async ([name, dim, widths]) => {
