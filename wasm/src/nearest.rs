@@ -162,7 +162,7 @@ async fn dimension(database: &Arc<Database>, target: &Target) -> Result<usize, E
     let field = schema.vector(&target.field);
     let field = field.ok_or_else(|| Error::no_vector_field(target.field.as_str()))?;
     match field.kind {
-        VectorKind::Dense { dim, .. } | VectorKind::Multi { dim, .. } => Ok(dim.get() as usize),
+        VectorKind::Dense { dim, .. } | VectorKind::Multi { dim, .. } => Ok(dim.get()),
         VectorKind::Sparse { .. } | VectorKind::Binary { .. } => {
             Err(invalid("the field holds no dense vectors"))
         }

@@ -1,5 +1,7 @@
 //! The searches of the index benchmark, asked of a database one call at a time: what stands around
 //! a walk when nothing but a call stands around the database.
+// A benchmark waits by a timer of its own.
+#![allow(clippy::disallowed_methods)]
 
 use std::error::Error;
 use std::sync::Arc;
@@ -67,9 +69,11 @@ async fn fill(dataset: &Dataset, settings: Settings) -> Result<App, Box<dyn Erro
     let app = App::open(store, Arc::new(NativeHost::new()), Config::default()).await?;
     let root = Mount::Only("qdrant");
     let listener = app.gateway().listener(root).ok_or("no such interface")?;
-    let distance = match dataset.metric {
-        Metric::Cosine => "Cosine",
-        _ => "Euclid",
+    // Data sets have one of two.
+    let distance = if dataset.metric == Metric::Cosine {
+        "Cosine"
+    } else {
+        "Euclid"
     };
     let collection = json!({
         "vectors": { "size": dataset.dim, "distance": distance },
