@@ -43,7 +43,8 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     async fn list(this: &JsStore, prefix: &str) -> Result<JsValue, JsValue>;
 
-    /// What the last `get` of this range gave was damaged. Stores that keep no copies need not have it.
+    /// What the last `get` of this range gave was damaged. Stores that keep no copies need not have
+    /// this.
     #[wasm_bindgen(method, catch)]
     async fn forget(
         this: &JsStore,

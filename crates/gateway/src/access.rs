@@ -16,7 +16,8 @@ pub enum Access {
     Listed,
     /// Read points of the collection that the path names.
     Read,
-    /// Read its settings and how it is doing, which only its writer knows. As good as [`Self::Read`].
+    /// Read its settings and how it is doing, which only its writer knows. Whoever may
+    /// [`Self::Read`] may this.
     Describe,
     /// Read what surrounds that collection: its snapshots, its shards.
     Inspect,

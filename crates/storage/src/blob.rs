@@ -75,8 +75,8 @@ pub trait BlobStore: Send + Sync + 'static {
     /// `Unavailable`.
     fn delete<'a>(&'a self, key: &'a BlobKey) -> BoxFuture<'a, Result<(), BlobError>>;
 
-    /// What `get` gave of `slice` was damaged: a store that keeps copies of what it has fetched drops
-    /// that one, so that the next `get` fetches it again.
+    /// What `get` gave of `slice` was damaged: a store that keeps copies of what it has fetched
+    /// drops that one, so that the next `get` fetches it again.
     fn forget<'a>(&'a self, key: &'a BlobKey, slice: Slice) -> BoxFuture<'a, ()> {
         let _ = (key, slice);
         Box::pin(std::future::ready(()))

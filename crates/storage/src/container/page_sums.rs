@@ -5,6 +5,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::directory::{BlockInfo, ContainerError};
+use crate::checksum;
 
 /// Bytes of a page; the last one of a block may be shorter. A few rows of usual embeddings: most of
 /// what is fetched for one row is then of use, and checksums take a part in four thousand.
@@ -18,7 +19,7 @@ pub fn sums_name(block: &str) -> String {
 /// CRC32C of every page of `bytes`, little-endian, in their order.
 pub fn page_sums(bytes: &[u8]) -> Bytes {
     let pages = bytes.chunks(PAGE_BYTES as usize);
-    let sums = pages.flat_map(|page| crc32c::crc32c(page).to_le_bytes());
+    let sums = pages.flat_map(|page| checksum::append(0, page).to_le_bytes());
     sums.collect::<Vec<u8>>().into()
 }
 
@@ -63,7 +64,7 @@ impl PageSums {
         let place = self.place(at);
         let whole = bytes.len() as u64 == place.end.saturating_sub(place.start);
         let sum = sums.get(at as usize).map(|sum| u32::from_le_bytes(*sum));
-        if whole && sum == Some(crc32c::crc32c(bytes)) {
+        if whole && sum == Some(checksum::append(0, bytes)) {
             return Ok(());
         }
         let name = self.block.name.clone();
