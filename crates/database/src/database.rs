@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use futures::future::{Either, join_all, select, try_join, try_join_all};
+use futures::future::{Either, join, join_all, select, try_join_all};
 use model::{
     AliasChange, Archive, ArchiveOf, BoxFuture, ByteSource, CollectionName, CollectionRef, Command,
     DatabaseName, Error, ErrorKind, Executor, Outcome, Query, Reply, Schema, SnapshotRecovery,
@@ -125,12 +125,18 @@ impl Database {
             return Ok(());
         }
         let open = self.open_collections();
-        let open = try_join_all(open.iter().map(|live| live.catch_up()));
-        try_join(self.catch_up_catalog(), open).await?;
+        let collections = join_all(open.iter().map(|live| live.catch_up()));
+        let (catalog, collections) = join(self.catch_up_catalog(), collections).await;
+        catalog?;
         let catalog = &self.catalog.view().state;
         let mut handles = self.handles();
         handles.retain(|_, handle| catalog.has(handle.registered()));
-        Ok(())
+        // Of one that was dropped meanwhile there is nothing left to read.
+        let mut kept = open.iter().zip(collections);
+        kept.try_for_each(|(live, caught_up)| match handles.contains_key(&live.id()) {
+            true => caught_up,
+            false => Ok(()),
+        })
     }
 
     async fn catch_up_catalog(&self) -> Result<(), Error> {

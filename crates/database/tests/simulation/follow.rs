@@ -89,6 +89,8 @@ fn collections_come_and_go_and_are_renamed() {
     };
     writer.execute(renamed).unwrap();
     assert_eq!(reader.contents("a").len(), 5, "nothing moves by itself");
+    // What belonged to the dropped one is removed.
+    writer.host.run_until_idle();
     catch_up(&reader).unwrap();
     assert_eq!(
         reader.contents("a").len(),
