@@ -79,12 +79,13 @@ describe('a database at an address', () => {
     });
 
     test('is read again where a host fails for a moment', async () => {
-        let failures = 0;
-        site.fail = (path, response) => path.startsWith('/pushed/coll/') && failures++ % 2 === 0
-            && response.writeHead(503).end();
+        // The first request for each object.
+        const failed = new Set();
+        site.fail = (path, response) => path.startsWith('/pushed/coll/') && !failed.has(path)
+            && failed.add(path) && response.writeHead(503).end();
         const db = await openRemote(`${site.url}/pushed`);
         assert.equal(await db.collection('c').count(), 3000);
-        assert.ok(failures > 2);
+        assert.ok(failed.size > 2);
         site.fail = null;
         await db.close();
     });
@@ -132,10 +133,10 @@ test('a second visit reads its cache, and needs no network', async () => {
         });
         const first = await visit();
         assert.equal(first.count, 3000);
-        assert.equal(first.cached, 0);
+        assert.ok(first.cached < first.received, 'what is read twice comes out of the cache then');
         const second = await visit();
         assert.deepEqual([second.count, second.received], [3000, 0]);
-        assert.equal(second.cached, first.received);
+        assert.equal(second.cached, first.received + first.cached);
         await context.setOffline(true);
         assert.equal((await visit()).count, 3000);
     } finally {

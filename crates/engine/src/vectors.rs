@@ -232,8 +232,8 @@ impl Vectors {
         let damaged = || BlockError::Vectors {
             field: field.name.as_str().to_owned(),
         };
-        let present = blocks
-            .get(&of.block("present"))
+        let bits = blocks.get(&of.block("present"));
+        let present = bits
             .map(|bytes| present(bytes, rows).ok_or_else(damaged))
             .transpose()?;
         // Rows that carry nothing are not kept when there is no other.
@@ -245,10 +245,9 @@ impl Vectors {
                 metric,
                 element,
             } => {
-                let dim = dim.get();
                 let dense = match pages {
-                    Some(pages) => DenseBlock::paged(element, pages, dim, metric)?,
-                    None => DenseBlock::of(element, block("vectors")?, dim, metric)?,
+                    Some(pages) => DenseBlock::paged(element, pages, dim.get(), metric)?,
+                    None => DenseBlock::of(element, block("vectors")?, dim.get(), metric)?,
                 };
                 let len = rows_of(dense.len());
                 (Stored::Dense(dense), len)
