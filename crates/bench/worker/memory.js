@@ -28,7 +28,8 @@ const { origin } = await running.ready;
 /** What V8 has beside the memory of the module, garbage collected. */
 async function heap() {
     const targets = await (await fetch('http://127.0.0.1:9339/json')).json();
-    const { webSocketDebuggerUrl } = targets.find(({ id }) => id.startsWith('core:user:'));
+    const urls = targets.map(({ webSocketDebuggerUrl: url }) => url);
+    const webSocketDebuggerUrl = urls.find((url) => url.includes('core:user:'));
     const socket = new WebSocket(webSocketDebuggerUrl);
     await new Promise((resolve) => { socket.once('open', resolve); });
     const ask = (id, method) => new Promise((resolve) => {
@@ -39,16 +40,18 @@ async function heap() {
         socket.on('message', heard);
         socket.send(JSON.stringify({ id, method, params: {} }));
     });
-    await ask(1, 'HeapProfiler.collectGarbage');
+    // It is done before the next is answered, and is not always answered itself.
+    ask(1, 'HeapProfiler.collectGarbage');
     const { usedSize, backingStorageSize } = await ask(2, 'Runtime.getHeapUsage');
     socket.close();
     return usedSize + backingStorageSize;
 }
 
 async function tell(what) {
+    const beside = await heap();
+    // This is the Durable Object's, which opens the collection too, to tell of it: so it comes last.
     const response = await fetch(`${origin}/qdrant/telemetry?details_level=1`);
     const module = (await response.json()).result.memory.resident_bytes;
-    const beside = await heap();
     const mb = (bytes) => (bytes / MB).toFixed(1);
     console.log(`${what}: module ${mb(module)} MB, beside it ${mb(beside)} MB, ${mb(module + beside)} MB`);
 }
@@ -60,9 +63,7 @@ async function search(query) {
     if (!response.ok) throw new Error(await response.text());
 }
 
-await search(0);
-await tell('after the first search');
-for (let id = 1; id <= Number(count); id++) await search(id);
-await tell(`after ${count} more`);
+for (let id = 0; id < Number(count); id++) await search(id);
+await tell(`after ${count} searches`);
 await running.dispose();
 rmSync(folder, { recursive: true, force: true });
